@@ -1,0 +1,98 @@
+//! Walks that more than one stage needs: over the spans of a request, over the attributes of a message.
+
+use super::{any_value, key_value, request, resource_spans, scope_spans};
+use crate::wire::{DEPTH_MAX, Field, Fields, Malformed, Value};
+
+/// A span and what encloses it.
+#[derive(Debug, Clone, Copy)]
+pub struct SpanAt<'a> {
+    /// The `ResourceSpans` message that holds the span.
+    pub resource_spans: Field<'a>,
+    /// The `ScopeSpans` message that holds the span.
+    pub scope_spans: Field<'a>,
+    /// The span itself.
+    pub span: Field<'a>,
+}
+
+/// Calls `visit` for each span of a request, in the order of the wire.
+pub fn for_each_span<'a>(
+    message: &'a [u8],
+    mut visit: impl FnMut(SpanAt<'a>) -> Result<(), Malformed>,
+) -> Result<(), Malformed> {
+    let mut fields = Fields::of(message);
+    while let Some(resource_spans) = fields.next()? {
+        if resource_spans.number != request::RESOURCE_SPANS {
+            continue;
+        }
+        let mut fields = resource_spans.message()?;
+        while let Some(scope_spans) = fields.next()? {
+            if scope_spans.number != resource_spans::SCOPE_SPANS {
+                continue;
+            }
+            let mut fields = scope_spans.message()?;
+            while let Some(span) = fields.next()? {
+                if span.number == scope_spans::SPANS {
+                    span.bytes()?;
+                    visit(SpanAt { resource_spans, scope_spans, span })?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Spans in a request, without opening any.
+pub fn count_spans(message: &[u8]) -> Result<u32, Malformed> {
+    let mut count = 0;
+    for_each_span(message, |_| {
+        count += 1;
+        Ok(())
+    })?;
+    Ok(count)
+}
+
+/// The value of an attribute as far as the roll-up cares: scalars only.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Scalar<'a> {
+    Text(&'a [u8]),
+    Int(i64),
+    Double(f64),
+    Bool(bool),
+    /// Bytes, an array, a list of key and value, or nothing at all.
+    Other,
+}
+
+/// Reads one `KeyValue`: its key, and its value if that is a scalar. Of repeated parts the last one counts.
+#[inline]
+pub fn attribute<'a>(key_value: &Field<'a>) -> Result<(&'a [u8], Scalar<'a>), Malformed> {
+    let mut key: &[u8] = b"";
+    let mut scalar = Scalar::Other;
+    let mut fields = key_value.message()?;
+    while let Some(field) = fields.next()? {
+        match field.number {
+            key_value::KEY => key = field.bytes()?,
+            key_value::VALUE => {
+                let mut fields = field.message()?;
+                while let Some(field) = fields.next()? {
+                    scalar = match (field.number, field.value) {
+                        (any_value::STRING, Value::Bytes(text)) => Scalar::Text(text),
+                        (any_value::INT, Value::Varint(value)) => Scalar::Int(value as i64),
+                        (any_value::BOOL, Value::Varint(value)) => Scalar::Bool(value != 0),
+                        (any_value::DOUBLE, Value::Fixed64(bits)) => Scalar::Double(f64::from_bits(bits)),
+                        (any_value::ARRAY | any_value::KVLIST | any_value::BYTES, Value::Bytes(_)) => {
+                            Scalar::Other
+                        }
+                        (any_value::STRING..=any_value::BYTES, _) => {
+                            return Err(Malformed::UnexpectedWireType(field.number));
+                        }
+                        _ => scalar,
+                    };
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok((key, scalar))
+}
+
+const _: () = assert!(DEPTH_MAX >= 8, "request, resource spans, scope spans, span, event, key value, value, list");

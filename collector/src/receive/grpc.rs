@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Response};
-use spanmill_proto::grpc::{self, Code, PREFIX};
+use spanmill_proto::grpc::{self, PREFIX};
 use spanmill_proto::wire;
 
 use super::answer::Answer;
@@ -52,7 +52,7 @@ pub fn refused(failure: &Failure) -> Response<Answer> {
     let mut response = Response::new(Answer::default());
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, CONTENT_TYPE_GRPC);
-    headers.insert("grpc-status", HeaderValue::from(failure.code as u8));
+    headers.insert("grpc-status", HeaderValue::from(u16::from(failure.code as u8)));
     let message = grpc::encode_message(&failure.message);
     headers.insert("grpc-message", HeaderValue::try_from(message).expect("percent-encoding leaves ASCII"));
     if let Some(retry_after) = failure.retry_after {

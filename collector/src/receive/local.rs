@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::net as unix;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -15,7 +16,8 @@ use rustix::fs::{Gid, Mode};
 use rustix::io::Errno;
 use rustix::net::{self, AddressFamily, RecvFlags, SocketAddrUnix, SocketFlags, SocketType};
 use spanmill_proto::local::{Header, Kind, PACKET_MAX};
-use tokio::io::unix::AsyncFd;
+use tokio::io::Interest;
+use tokio::net::{UnixDatagram, UnixListener};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::LocalSet;
 
@@ -99,18 +101,13 @@ async fn accept<S: Sink>(shared: Rc<LocalSocket<S>>, socket: OwnedFd) -> io::Err
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     // One buffer for all connections: it is used only between two awaits.
     let buffer = Rc::new(RefCell::new(vec![0; PACKET_MAX]));
-    let socket = match AsyncFd::new(socket) {
+    let socket = match UnixListener::from_std(unix::UnixListener::from(socket)) {
         Ok(socket) => socket,
         Err(error) => return error,
     };
     loop {
         let place = Arc::clone(&places).acquire_owned().await.expect("never closed");
-        let accepted = socket
-            .async_io(tokio::io::Interest::READABLE, |socket| {
-                Ok(net::accept_with(socket, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC)?)
-            })
-            .await;
-        match accepted.and_then(AsyncFd::new) {
+        match accept_one(&socket).await {
             Ok(connection) => {
                 let (shared, buffer) = (Rc::clone(&shared), Rc::clone(&buffer));
                 tokio::task::spawn_local(async move {
@@ -127,28 +124,31 @@ async fn accept<S: Sink>(shared: Rc<LocalSocket<S>>, socket: OwnedFd) -> io::Err
     }
 }
 
+/// The next connection. Neither std nor tokio has a type for `SOCK_SEQPACKET`; a connected datagram socket has
+/// the same calls, and a listening one is a listener like any other.
+async fn accept_one(socket: &UnixListener) -> io::Result<UnixDatagram> {
+    let (connection, _) = socket.accept().await?;
+    let connection = OwnedFd::from(connection.into_std()?);
+    UnixDatagram::from_std(unix::UnixDatagram::from(connection))
+}
+
 impl<S: Sink> LocalSocket<S> {
     /// Takes packets until the client is gone.
-    async fn connection(&self, connection: &AsyncFd<OwnedFd>, buffer: &RefCell<Vec<u8>>) {
+    async fn connection(&self, connection: &UnixDatagram, buffer: &RefCell<Vec<u8>>) {
         let mut requests = Vec::with_capacity(MERGED_MAX);
         loop {
-            let Ok(mut ready) = connection.readable().await else { return };
+            if connection.readable().await.is_err() {
+                return;
+            }
             let mut ended = false;
             while requests.len() < MERGED_MAX {
-                match receive(connection.get_ref(), &mut buffer.borrow_mut()) {
+                match connection.try_io(Interest::READABLE, || receive(connection, &mut buffer.borrow_mut())) {
                     Ok(Packet::Spans(request)) => requests.push(request),
                     Ok(Packet::Other) => {}
                     Ok(Packet::Bad) => self.outcomes.rejected(Rejected::Malformed),
-                    Ok(Packet::End) => {
-                        ended = true;
-                        break;
-                    }
-                    Err(Errno::AGAIN) => {
-                        ready.clear_ready();
-                        break;
-                    }
-                    Err(Errno::INTR) => {}
-                    Err(_) => {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Ok(Packet::End) | Err(_) => {
                         ended = true;
                         break;
                     }
@@ -201,7 +201,7 @@ enum Packet {
     End,
 }
 
-fn receive(connection: &OwnedFd, buffer: &mut [u8]) -> Result<Packet, Errno> {
+fn receive(connection: &UnixDatagram, buffer: &mut [u8]) -> io::Result<Packet> {
     // TRUNC: the length is that of the packet, also where it is larger than the buffer.
     let (_, length) = net::recv(connection, &mut *buffer, RecvFlags::TRUNC)?;
     if length == 0 {

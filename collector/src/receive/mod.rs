@@ -164,3 +164,6 @@ impl Receiver {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,9 +31,22 @@ impl Code {
     pub fn parse(header: &str) -> Code {
         use Code::*;
         let known = [
-            Ok, Cancelled, Unknown, InvalidArgument, DeadlineExceeded, NotFound, PermissionDenied,
-            ResourceExhausted, FailedPrecondition, Aborted, OutOfRange, Unimplemented, Internal, Unavailable,
-            DataLoss, Unauthenticated,
+            Ok,
+            Cancelled,
+            Unknown,
+            InvalidArgument,
+            DeadlineExceeded,
+            NotFound,
+            PermissionDenied,
+            ResourceExhausted,
+            FailedPrecondition,
+            Aborted,
+            OutOfRange,
+            Unimplemented,
+            Internal,
+            Unavailable,
+            DataLoss,
+            Unauthenticated,
         ];
         let number = header.parse::<u8>().unwrap_or(Unknown as u8);
         known.into_iter().find(|code| *code as u8 == number).unwrap_or(Unknown)

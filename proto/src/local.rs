@@ -85,7 +85,8 @@ impl Header {
             3 => Kind::Counters,
             other => return Err(BadPacket::Kind(other)),
         };
-        let word = |at: usize| u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
+        let word =
+            |at: usize| u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
         let length = word(8);
         if length as usize != payload.len() {
             return Err(BadPacket::Length { said: length, there: payload.len() });

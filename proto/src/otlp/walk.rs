@@ -95,4 +95,5 @@ pub fn attribute<'a>(key_value: &Field<'a>) -> Result<(&'a [u8], Scalar<'a>), Ma
     Ok((key, scalar))
 }
 
-const _: () = assert!(DEPTH_MAX >= 8, "request, resource spans, scope spans, span, event, key value, value, list");
+const _: () =
+    assert!(DEPTH_MAX >= 8, "request, resource spans, scope spans, span, event, key value, value, list");

@@ -1,0 +1,5 @@
+//! The command line: one file per command.
+
+pub mod check;
+pub mod load;
+pub mod run;

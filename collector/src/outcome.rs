@@ -1,0 +1,127 @@
+//! What became of the data: counters that every stage adds to and `/api/v1/stats` and `/metrics` read.
+//!
+//! Whatever is not kept is counted here by reason. One set per process, handed in; never global.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use spanmill_mask::{Report, Rule};
+
+/// How a batch came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Transport {
+    Grpc,
+    Http,
+    Local,
+}
+
+impl Transport {
+    pub const ALL: [Transport; 3] = [Transport::Grpc, Transport::Http, Transport::Local];
+
+    /// The `transport` label in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Transport::Grpc => "otlp_grpc",
+            Transport::Http => "otlp_http",
+            Transport::Local => "local",
+        }
+    }
+}
+
+/// Why a request was refused. The sender was told, except on the local socket, where nobody waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Rejected {
+    /// Not OTLP, or not decompressible.
+    Malformed,
+    /// Above `receive.max_request`, inflated.
+    TooLarge,
+    /// No token, or a wrong one.
+    Unauthorized,
+    /// No room: bytes in flight, journal full or not writable.
+    Overload,
+    /// Metrics or logs: spanmill takes traces only.
+    WrongSignal,
+    /// Forwarded more than four times: somebody's configuration is a ring.
+    Loop,
+}
+
+impl Rejected {
+    pub const ALL: [Rejected; 6] = [
+        Rejected::Malformed,
+        Rejected::TooLarge,
+        Rejected::Unauthorized,
+        Rejected::Overload,
+        Rejected::WrongSignal,
+        Rejected::Loop,
+    ];
+
+    /// The `reason` label in metrics and the key in `/api/v1/stats`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Rejected::Malformed => "malformed",
+            Rejected::TooLarge => "too_large",
+            Rejected::Unauthorized => "unauthorized",
+            Rejected::Overload => "overload",
+            Rejected::WrongSignal => "wrong_signal",
+            Rejected::Loop => "loop",
+        }
+    }
+}
+
+/// The process's counters.
+#[derive(Debug, Default)]
+pub struct Outcomes {
+    received_spans: [AtomicU64; Transport::ALL.len()],
+    rejected_requests: [AtomicU64; Rejected::ALL.len()],
+    /// Spans cut out of accepted requests because their ids are not valid.
+    invalid_spans: AtomicU64,
+    masked: [AtomicU64; Rule::ALL.len()],
+}
+
+impl Outcomes {
+    /// `spans` were acknowledged: they are in the journal.
+    pub fn received(&self, transport: Transport, spans: u64) {
+        self.received_spans[transport as usize].fetch_add(spans, Ordering::Relaxed);
+    }
+
+    /// One request was refused.
+    pub fn rejected(&self, reason: Rejected) {
+        self.rejected_requests[reason as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// `spans` were cut out of an accepted request.
+    pub fn invalid_spans(&self, spans: u64) {
+        self.invalid_spans.fetch_add(spans, Ordering::Relaxed);
+    }
+
+    /// The masking rules hit as `report` says.
+    pub fn masked(&self, report: &Report) {
+        for (counter, hits) in self.masked.iter().zip(report.hits) {
+            if hits > 0 {
+                counter.fetch_add(hits, Ordering::Relaxed);
+            }
+        }
+    }
+
+    pub fn received_by(&self, transport: Transport) -> u64 {
+        self.received_spans[transport as usize].load(Ordering::Relaxed)
+    }
+
+    /// Spans acknowledged since the start of the process.
+    pub fn received_total(&self) -> u64 {
+        Transport::ALL.into_iter().map(|transport| self.received_by(transport)).sum()
+    }
+
+    pub fn rejected_by(&self, reason: Rejected) -> u64 {
+        self.rejected_requests[reason as usize].load(Ordering::Relaxed)
+    }
+
+    pub fn invalid_spans_total(&self) -> u64 {
+        self.invalid_spans.load(Ordering::Relaxed)
+    }
+
+    pub fn masked_by(&self, rule: Rule) -> u64 {
+        self.masked[rule as usize].load(Ordering::Relaxed)
+    }
+}

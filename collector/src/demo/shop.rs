@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
-use spanmill::Span;
+use spanmill::{InSpan, Span};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
@@ -97,7 +97,7 @@ struct PlannedCall {
 }
 
 async fn checkout(plan: Plan) {
-    let mut span = Span::server("POST /checkout");
+    let mut span = Span::builder("POST /checkout").server().root().start();
     span.tag("http.request.method", "POST");
     span.tag("http.route", "/checkout");
     let calls = async {
@@ -106,7 +106,7 @@ async fn checkout(plan: Plan) {
             call(planned, &plan.card, plan.amount).await;
         }
     };
-    spanmill::in_context(span.context(), calls).await;
+    calls.in_span(&span).await;
     span.tag("http.response.status_code", 200);
 }
 
@@ -115,7 +115,7 @@ async fn call(planned: &PlannedCall, card: &str, amount: usize) {
     let PlannedCall { provider, operation, address } = *planned;
     let body = format!(r#"{{"card":"{card}","cvv":"123","amount":{amount},"currency":"EUR"}}"#);
     let mut call = spanmill::Provider::new(provider).call(operation);
-    call.tag("server.address", address.ip().to_string().as_str());
+    call.tag("server.address", address.ip().to_string());
     call.tag("server.port", i64::from(address.port()));
     call.tag("http.request.method", "POST");
     call.log("request", |log| log.tag("body", body.as_str()));

@@ -45,6 +45,12 @@ enum Sink {
     Capture(Mutex<Vec<Vec<u8>>>),
 }
 
+impl Sink {
+    fn daemon() -> Sink {
+        Sink::Daemon { desk: Desk::default(), drain: OnceLock::new() }
+    }
+}
+
 impl Engine {
     /// The engine that runs, if any.
     #[inline]
@@ -66,12 +72,14 @@ impl Engine {
     /// Starts an engine that sends to the daemon.
     pub(crate) fn start(settings: Settings) -> Result<&'static Engine, InitError> {
         settings.check()?;
-        Engine::install(|| Engine::launch(settings))
+        let masker = settings.masker()?;
+        Engine::install(|| Engine::launch(settings, masker))
     }
 
     /// Starts an engine that keeps its spans.
     pub(crate) fn start_capture(settings: Settings) -> Result<&'static Engine, InitError> {
-        Engine::install(|| Ok(Engine::build(settings, Sink::Capture(Mutex::default()))))
+        let masker = settings.masker()?;
+        Engine::install(|| Ok(Engine::build(settings, masker, Sink::Capture(Mutex::default()))))
     }
 
     fn install(
@@ -87,8 +95,8 @@ impl Engine {
         Ok(engine)
     }
 
-    fn launch(settings: Settings) -> Result<&'static Engine, InitError> {
-        let engine = Engine::build(settings, Sink::Daemon { desk: Desk::default(), drain: OnceLock::new() });
+    fn launch(settings: Settings, masker: &'static Masker) -> Result<&'static Engine, InitError> {
+        let engine = Engine::build(settings, masker, Sink::daemon());
         if let Sink::Daemon { drain, .. } = &engine.sink {
             let started = Drain::start(engine)?;
             drain.get_or_init(|| started);
@@ -96,8 +104,7 @@ impl Engine {
         Ok(engine)
     }
 
-    fn build(settings: Settings, sink: Sink) -> &'static Engine {
-        let masker: &'static Masker = Box::leak(Box::new(Masker::new(settings.mask.clone())));
+    fn build(settings: Settings, masker: &'static Masker, sink: Sink) -> &'static Engine {
         let envelope = Envelope::new(&settings.resource.clone().masked(masker));
         let queue = Queue::new(settings.queue_bytes, envelope.block_bytes_max());
         let counters = Counters::default();
@@ -142,10 +149,9 @@ impl Engine {
         }
         self.child.get_or_init(|| {
             let settings = self.settings.clone();
-            Engine::launch(settings.clone()).unwrap_or_else(|_| {
+            Engine::launch(settings.clone(), self.masker).unwrap_or_else(|_| {
                 // No thread to be had: the child counts its spans as closed.
-                let sink = Sink::Daemon { desk: Desk::default(), drain: OnceLock::new() };
-                let engine = Engine::build(settings, sink);
+                let engine = Engine::build(settings, self.masker, Sink::daemon());
                 engine.queue.close();
                 engine
             })

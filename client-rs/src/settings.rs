@@ -5,6 +5,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use spanmill_mask::Masker;
+
 use crate::resource::Resource;
 
 /// Where a socket may be: `sockaddr_un` holds 108 bytes with the zero at the end.
@@ -45,6 +47,8 @@ pub enum InitError {
     },
     /// The path cannot be the path of a socket.
     SocketPath(PathBuf),
+    /// The masking rules cannot be used.
+    Mask(spanmill_mask::ConfigError),
     /// The system did not give a thread.
     Thread(std::io::Error),
 }
@@ -59,6 +63,7 @@ impl fmt::Display for InitError {
                 "'{}' cannot be a socket: give 1 to {SOCKET_PATH_BYTES_MAX} bytes, none of them zero",
                 path.display()
             ),
+            InitError::Mask(error) => write!(f, "masking rules: {error}"),
             InitError::Thread(error) => write!(f, "no thread to send spans: {error}"),
         }
     }
@@ -68,6 +73,7 @@ impl std::error::Error for InitError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             InitError::Thread(error) => Some(error),
+            InitError::Mask(error) => Some(error),
             _ => None,
         }
     }
@@ -147,6 +153,12 @@ impl Settings {
     /// True when `OTEL_SDK_DISABLED` says so.
     pub fn is_disabled(&self) -> bool {
         self.disabled
+    }
+
+    /// The compiled masking rules. They live until the process ends: spans refer to them without a count.
+    pub(crate) fn masker(&self) -> Result<&'static Masker, InitError> {
+        let masker = Masker::new(self.mask.clone()).map_err(InitError::Mask)?;
+        Ok(Box::leak(Box::new(masker)))
     }
 
     pub(crate) fn check(&self) -> Result<(), InitError> {

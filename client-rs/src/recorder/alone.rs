@@ -42,9 +42,7 @@ impl Recorder {
     /// A recorder with these settings; connects when there is something to send.
     pub fn new(settings: &Settings) -> Result<Recorder, InitError> {
         settings.check()?;
-        // Leaked: spans refer to it without a count. One per recorder, and a thread has one.
-        let masker: &'static Masker = Box::leak(Box::new(Masker::new(settings.mask.clone())));
-        Ok(Recorder::with(settings.clone(), masker))
+        Ok(Recorder::with(settings.clone(), settings.masker()?))
     }
 
     fn with(settings: Settings, masker: &'static Masker) -> Recorder {

@@ -1,1 +1,69 @@
-fn main() {}
+//! The command line of spanmill.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use spanmill_collector::command::{check, load, run};
+
+/// Knows within seconds which external provider is slow, failing or hanging.
+#[derive(Debug, Parser)]
+#[command(name = "spanmill", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::Run),
+    Check(check::Check),
+    Load(load::Load),
+}
+
+/// `EX_USAGE` of sysexits.h: what the operator wrote can't be used.
+const USAGE: u8 = 64;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            drop(error.print());
+            return ExitCode::from(if error.use_stderr() { USAGE } else { 0 });
+        }
+    };
+    log_to_stderr();
+    let ended = match cli.command {
+        Command::Run(run) => run.run().map_err(|error| match error {
+            run::Error::Config(error) => (USAGE, error.to_string()),
+            other => (1, other.to_string()),
+        }),
+        Command::Check(check) => match check.run() {
+            Ok(effective) => {
+                print!("{effective}");
+                Ok(())
+            }
+            Err(error) => Err((USAGE, error.to_string())),
+        },
+        Command::Load(load) => load.run().map_err(|error| (1, error.to_string())),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err((status, message)) => {
+            eprintln!("spanmill: {message}");
+            ExitCode::from(status)
+        }
+    }
+}
+
+/// One line per event on standard error; `RUST_LOG` chooses, `info` by default.
+fn log_to_stderr() {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(terminal)
+        .with_target(false)
+        .init();
+}

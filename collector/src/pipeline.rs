@@ -1,1 +1,125 @@
-//! Wiring.
+//! The one place where the stages are wired; it reads like the picture in ARCHITECTURE.md.
+//!
+//! ```text
+//! receive → mask → journal ┬→ rollup → expose
+//!                          └→ forward
+//! ```
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::expose::{self, Sources};
+use crate::forward::{self, Destination};
+use crate::journal::{self, Journal, Refused};
+use crate::listen;
+use crate::mask::{Masked, Masking};
+use crate::outcome::Outcomes;
+use crate::receive::{self, Accepted, ReceivedBatch, Refusal, Sink};
+use crate::rollup::{self, Rollup};
+
+/// Senders are asked to come back after this when the journal can't take their batch.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// Of the 10 s that a stop may take: requests in flight, then what the destinations still take.
+const STOP_RECEIVE: Duration = Duration::from_secs(3);
+const STOP_FORWARD: Duration = Duration::from_secs(4);
+const STOP_EXPOSE: Duration = Duration::from_secs(1);
+
+/// Why the daemon can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("the masking rules can't be compiled: {0}")]
+    Mask(#[from] spanmill_mask::ConfigError),
+    #[error("the journal in {dir} can't be opened: {cause}")]
+    Journal { dir: String, cause: io::Error },
+    #[error(transparent)]
+    Receive(#[from] receive::StartError),
+    #[error(transparent)]
+    Listen(#[from] listen::BindError),
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] io::Error),
+}
+
+/// The running daemon.
+pub struct Pipeline {
+    receiver: receive::Receiver,
+    journal: Journal,
+    rollup: Rollup,
+    destinations: Arc<Vec<Destination>>,
+    server: expose::Server,
+    draining: Arc<AtomicBool>,
+}
+
+impl Pipeline {
+    /// Starts every stage, the last one first, so that the first batch finds all of them running.
+    pub fn start(config: Config, clock: &Clock) -> Result<Pipeline, StartError> {
+        let outcomes = Arc::new(Outcomes::default());
+        let draining = Arc::new(AtomicBool::new(false));
+        let masking = Masking::new(Arc::new(spanmill_mask::Masker::new(config.mask)?), Arc::clone(&outcomes));
+        let page = listen::bind(config.expose.listen)?;
+
+        let dir = config.journal.dir.display().to_string();
+        let journal = journal::start(config.journal, clock.clone())
+            .map_err(|cause| StartError::Journal { dir, cause })?;
+        let rollup = rollup::start(config.rollup, &journal, clock.clone());
+        let destinations = config.forward.into_iter();
+        let destinations = destinations.map(|config| forward::start(config, &journal, clock.clone()));
+        let destinations = Arc::new(destinations.collect::<Result<Vec<_>, _>>()?);
+        let sources = Sources {
+            rollup: rollup.clone(),
+            journal: journal.clone(),
+            destinations: Arc::clone(&destinations),
+            outcomes: Arc::clone(&outcomes),
+            clock: clock.clone(),
+            draining: Arc::clone(&draining),
+        };
+        let server = expose::start(&config.expose, page, sources)?;
+        let path = Path { masking, journal: journal.clone(), outcomes: Arc::clone(&outcomes) };
+        let receiver = receive::start(config.receive, &path, clock, &outcomes)?;
+        Ok(Pipeline { receiver, journal, rollup, destinations, server, draining })
+    }
+
+    /// Stops in the order of the data, within 10 s: nothing new comes in, what was accepted is synced, the
+    /// destinations get what they still take, and the page stays until the end.
+    pub async fn stop(self) {
+        self.draining.store(true, Ordering::Relaxed);
+        self.receiver.stop(STOP_RECEIVE).await;
+        self.journal.close().await;
+        for destination in self.destinations.iter() {
+            destination.stop(STOP_FORWARD).await;
+        }
+        self.rollup.stop().await;
+        self.server.stop(STOP_EXPOSE).await;
+    }
+}
+
+/// The path of a batch while its sender waits.
+#[derive(Clone)]
+struct Path {
+    masking: Masking,
+    journal: Journal,
+    outcomes: Arc<Outcomes>,
+}
+
+impl Sink for Path {
+    async fn accept(&self, batch: ReceivedBatch) -> Result<Accepted, Refusal> {
+        let transport = batch.transport;
+        let Masked { batch, rejected_spans } = self.masking.apply(batch).map_err(|malformed| {
+            Refusal::Malformed(format!("the body is not an OTLP trace export request: {malformed}"))
+        })?;
+        let spans = u64::from(batch.spans());
+        if spans > 0 {
+            self.journal.append(batch).await.map_err(refusal)?;
+        }
+        self.outcomes.received(transport, spans);
+        self.outcomes.invalid_spans(u64::from(rejected_spans));
+        Ok(Accepted { rejected_spans })
+    }
+}
+
+fn refusal(refused: Refused) -> Refusal {
+    Refusal::Overload { reason: refused.to_string(), retry_after: RETRY_AFTER }
+}

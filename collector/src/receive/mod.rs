@@ -3,12 +3,55 @@
 //! Never decodes into objects (OTLP/JSON is turned into protobuf once and then takes the same path), and never
 //! answers OK before the pipeline has said that the batch is kept.
 
+mod answer;
+mod body;
+mod budget;
+mod grpc;
+mod http;
+mod inflate;
+mod json;
+mod local;
+mod otlp;
+mod response;
+mod tokens;
+
+use std::collections::HashSet;
+use std::convert::Infallible;
 use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use hyper::service::service_fn;
+use tokio::sync::watch;
 
-use crate::outcome::Transport;
+pub use local::Local;
+pub use tokens::Tokens;
+
+use crate::clock::Clock;
+use crate::listen;
+use crate::outcome::{Outcomes, Transport};
+
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub grpc: Listen,
+    pub http: Listen,
+    pub local: Local,
+    /// Largest request, inflated.
+    pub request_max: usize,
+    /// Bytes received and not yet in the journal, whole process.
+    pub memory_max: usize,
+}
+
+/// One OTLP listener.
+#[derive(Debug, Clone)]
+pub struct Listen {
+    pub address: SocketAddr,
+    pub connections_max: usize,
+    /// `None` = every sender is let in.
+    pub tokens: Option<Tokens>,
+}
 
 /// One export request as it came in, inflated, protobuf; not yet known to be well-formed.
 #[derive(Debug, Clone)]
@@ -40,3 +83,87 @@ pub enum Refusal {
 pub trait Sink: Clone + Send + Sync + 'static {
     fn accept(&self, batch: ReceivedBatch) -> impl Future<Output = Result<Accepted, Refusal>> + Send;
 }
+
+/// Why the stage can't start; the sentence names the address and the fix.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Bind(#[from] listen::BindError),
+    #[error("cannot listen on the local socket {path}: {cause}; set receive.local.path to one that can be made")]
+    Local { path: String, cause: std::io::Error },
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// The running stage.
+#[derive(Debug)]
+pub struct Receiver {
+    workers: listen::Workers,
+    local: std::thread::JoinHandle<()>,
+    stop: watch::Sender<bool>,
+    /// The addresses with their real ports, where port 0 was asked for.
+    pub grpc: SocketAddr,
+    pub http: SocketAddr,
+}
+
+/// Binds the three listeners and serves them: OTLP on a thread per core, the local socket on one of its own.
+pub fn start<S: Sink>(
+    config: Config,
+    sink: &S,
+    clock: &Clock,
+    outcomes: &Arc<Outcomes>,
+) -> Result<Receiver, StartError> {
+    let grpc = listen::bind(config.grpc.address)?;
+    let http = listen::bind(config.http.address)?;
+    let path = config.local.path.clone();
+    let socket = local::bind(&config.local)
+        .map_err(|cause| StartError::Local { path: path.display().to_string(), cause })?;
+
+    let addresses = (grpc.local_addr(), http.local_addr());
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = listen::Workers::start("receive", threads)?;
+    let budget = budget::Budget::new(config.memory_max);
+    for (listener, Listen { connections_max, tokens, .. }) in [(grpc, config.grpc), (http, config.http)] {
+        let otlp = Arc::new(otlp::Otlp {
+            sink: sink.clone(),
+            clock: clock.clone(),
+            outcomes: Arc::clone(outcomes),
+            budget: budget.clone(),
+            request_max: config.request_max,
+            tokens,
+            named_senders: Mutex::new(HashSet::new()),
+        });
+        let limits = listen::Limits { connections_max, ..listen::Limits::default() };
+        workers.serve(listener, limits, move |peer| {
+            let otlp = Arc::clone(&otlp);
+            service_fn(move |mut request| {
+                request.extensions_mut().insert(peer.address);
+                let otlp = Arc::clone(&otlp);
+                async move { Ok::<_, Infallible>(otlp.serve(request).await) }
+            })
+        })?;
+    }
+
+    let shared =
+        local::LocalSocket { sink: sink.clone(), clock: clock.clone(), outcomes: Arc::clone(outcomes) };
+    let (stop, stopped) = watch::channel(false);
+    let local = std::thread::Builder::new()
+        .name("receive-local".to_owned())
+        .spawn(move || local::serve(shared, socket, &path, stopped))?;
+    Ok(Receiver { workers, local, stop, grpc: addresses.0, http: addresses.1 })
+}
+
+impl Receiver {
+    /// Takes no new connection, answers what is in flight for at most `grace`, then closes all.
+    pub async fn stop(self, grace: Duration) {
+        self.stop.send_replace(true);
+        self.workers.stop(grace).await;
+        let local = self.local;
+        if tokio::task::spawn_blocking(move || local.join()).await.is_ok_and(|joined| joined.is_err()) {
+            tracing::error!("the thread of the local socket had panicked");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

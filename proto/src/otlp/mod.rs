@@ -1,6 +1,6 @@
 //! An OTLP trace export request as bytes: field numbers, walks over them, and a writer.
 //!
-//! Field numbers are those of `opentelemetry/proto/{collector/trace,trace,common,resource}/v1`, version 1.9.
+//! Field numbers are those of `opentelemetry/proto/{collector/trace,trace,common,resource}/v1`, version 1.10.
 //! An `ExportTraceServiceRequest` is nothing but `repeated ResourceSpans`, so two requests written one after
 //! the other are one valid request: that is how batches are merged.
 
@@ -91,6 +91,8 @@ pub mod status {
 pub mod key_value {
     pub const KEY: u32 = 1;
     pub const VALUE: u32 = 2;
+    /// Of version 1.10, for profiles only.
+    pub const KEY_INDEX: u32 = 3;
 }
 pub mod any_value {
     pub const STRING: u32 = 1;
@@ -100,6 +102,8 @@ pub mod any_value {
     pub const ARRAY: u32 = 5;
     pub const KVLIST: u32 = 6;
     pub const BYTES: u32 = 7;
+    /// Of version 1.10, for profiles only; in a trace it takes the place of the value like any other member.
+    pub const STRING_INDEX: u32 = 8;
     /// `values` of `ArrayValue` and of `KeyValueList`.
     pub const VALUES: u32 = 1;
 }

@@ -58,7 +58,7 @@ pub enum Scalar<'a> {
     Int(i64),
     Double(f64),
     Bool(bool),
-    /// Bytes, an array, a list of key and value, or nothing at all.
+    /// Bytes, an array, a list of key and value, an index into a table of profiles, or nothing at all.
     Other,
 }
 
@@ -71,6 +71,7 @@ pub fn attribute<'a>(key_value: &Field<'a>) -> Result<(&'a [u8], Scalar<'a>), Ma
     while let Some(field) = fields.next()? {
         match field.number {
             key_value::KEY => key = field.bytes()?,
+            key_value::KEY_INDEX => drop(field.varint()?),
             key_value::VALUE => {
                 let mut fields = field.message()?;
                 while let Some(field) = fields.next()? {
@@ -79,10 +80,9 @@ pub fn attribute<'a>(key_value: &Field<'a>) -> Result<(&'a [u8], Scalar<'a>), Ma
                         (any_value::INT, Value::Varint(value)) => Scalar::Int(value as i64),
                         (any_value::BOOL, Value::Varint(value)) => Scalar::Bool(value != 0),
                         (any_value::DOUBLE, Value::Fixed64(bits)) => Scalar::Double(f64::from_bits(bits)),
-                        (any_value::ARRAY | any_value::KVLIST | any_value::BYTES, Value::Bytes(_)) => {
-                            Scalar::Other
-                        }
-                        (any_value::STRING..=any_value::BYTES, _) => {
+                        (any_value::ARRAY | any_value::KVLIST | any_value::BYTES, Value::Bytes(_))
+                        | (any_value::STRING_INDEX, Value::Varint(_)) => Scalar::Other,
+                        (any_value::STRING..=any_value::STRING_INDEX, _) => {
                             return Err(Malformed::UnexpectedWireType(field.number));
                         }
                         _ => scalar,

@@ -1,0 +1,251 @@
+//! The file as the operator writes it. Unknown keys are errors; what is left out has the default given here.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use toml::Spanned;
+
+use super::units::{Size, Time};
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct File {
+    /// Journal and checkpoints.
+    pub data_dir: PathBuf,
+    pub receive: Receive,
+    pub mask: Mask,
+    pub journal: Journal,
+    pub rollup: Rollup,
+    pub expose: Expose,
+    /// `[forward.NAME]`, one per destination; none = nothing is forwarded.
+    pub forward: BTreeMap<String, Forward>,
+    /// `[[provider]]`, the registry.
+    pub provider: Vec<Provider>,
+}
+
+impl Default for File {
+    fn default() -> File {
+        File {
+            data_dir: "/var/lib/spanmill".into(),
+            receive: Receive::default(),
+            mask: Mask::default(),
+            journal: Journal::default(),
+            rollup: Rollup::default(),
+            expose: Expose::default(),
+            forward: BTreeMap::new(),
+            provider: Vec::new(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Receive {
+    /// Largest request, inflated.
+    pub max_request: Size,
+    /// Bytes in flight, whole process.
+    pub memory: Spanned<Size>,
+    pub otlp_grpc: OtlpGrpc,
+    pub otlp_http: OtlpHttp,
+    pub local: Local,
+}
+
+impl Default for Receive {
+    fn default() -> Receive {
+        Receive {
+            max_request: Size(16 << 20),
+            memory: unplaced(Size(256 << 20)),
+            otlp_grpc: OtlpGrpc::default(),
+            otlp_http: OtlpHttp::default(),
+            local: Local::default(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Auth {
+    /// One token per line; without a file every sender is let in.
+    pub bearer_tokens_file: Option<Spanned<PathBuf>>,
+}
+
+/// Connections per listener: 1,500 hosts with a few processes each fit, and their descriptors, too.
+const CONNECTIONS_MAX: usize = 10_000;
+
+macro_rules! otlp_listener {
+    ($name:ident, $port:literal) => {
+        #[derive(Debug, Clone, Deserialize, Serialize)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct $name {
+            pub listen: SocketAddr,
+            pub max_connections: usize,
+            pub auth: Auth,
+        }
+
+        impl Default for $name {
+            fn default() -> $name {
+                $name {
+                    listen: SocketAddr::from(([127, 0, 0, 1], $port)),
+                    max_connections: CONNECTIONS_MAX,
+                    auth: Auth::default(),
+                }
+            }
+        }
+    };
+}
+
+otlp_listener!(OtlpGrpc, 4317);
+otlp_listener!(OtlpHttp, 4318);
+
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Local {
+    /// Default: `/run/spanmill/spanmill.sock` for root, else `$XDG_RUNTIME_DIR/spanmill/spanmill.sock`.
+    pub path: Option<PathBuf>,
+    /// Octal, default `0660`.
+    pub mode: Option<Spanned<String>>,
+    /// Name of the group that may connect; default: the daemon's own.
+    pub group: Option<Spanned<String>>,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Mask {
+    pub pan: Pan,
+    /// Attribute keys that are treated as secret beside the built-in ones.
+    pub keys_add: Vec<String>,
+    /// Attribute keys whose values stay; never honoured for card verification values, PINs and track data.
+    pub keep_keys: Vec<String>,
+}
+
+impl Default for Mask {
+    fn default() -> Mask {
+        Mask { pan: Pan::First6Last4, keys_add: Vec::new(), keep_keys: Vec::new() }
+    }
+}
+
+/// What of a card number stays visible.
+#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
+pub enum Pan {
+    #[serde(rename = "first6_last4")]
+    First6Last4,
+    #[serde(rename = "last4")]
+    Last4,
+    #[serde(rename = "full")]
+    Full,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Journal {
+    pub max_size: Spanned<Size>,
+    pub max_age: Time,
+    pub durability: Durability,
+}
+
+impl Default for Journal {
+    fn default() -> Journal {
+        Journal {
+            max_size: unplaced(Size(10 << 30)),
+            max_age: Time(Duration::from_secs(24 * 3600)),
+            durability: Durability::Process,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Durability {
+    Process,
+    Power,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Forward {
+    /// `http://host:port` of an OTLP/gRPC receiver.
+    pub endpoint: Spanned<String>,
+    #[serde(default)]
+    pub protocol: Protocol,
+    /// Sent with each request.
+    #[serde(default, skip_serializing)]
+    pub headers: BTreeMap<String, Spanned<String>>,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    #[default]
+    Grpc,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rollup {
+    pub providers_max: usize,
+    pub operations_max: usize,
+    /// Values of `deployment.environment.name` that are production.
+    pub production: Vec<String>,
+}
+
+impl Default for Rollup {
+    fn default() -> Rollup {
+        Rollup {
+            providers_max: 512,
+            operations_max: 32,
+            production: ["production", "prod", "live"].map(str::to_owned).to_vec(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Expose {
+    pub listen: SocketAddr,
+    /// `http://jaeger:16686`: where trace links lead.
+    pub jaeger_ui: Option<Spanned<String>>,
+}
+
+impl Default for Expose {
+    fn default() -> Expose {
+        Expose { listen: SocketAddr::from(([127, 0, 0, 1], 4316)), jaeger_ui: None }
+    }
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Provider {
+    pub name: Spanned<String>,
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    #[serde(default)]
+    pub hosts: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub cidrs: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub ports: Vec<u16>,
+    #[serde(default)]
+    pub path_prefixes: Vec<String>,
+    pub timeout: Option<Time>,
+    #[serde(default)]
+    pub internal: bool,
+    #[serde(default)]
+    pub decline_when: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    pub conversion_operations: Vec<String>,
+    #[serde(default)]
+    pub operation_from_name: bool,
+    #[serde(default)]
+    pub mute: bool,
+    pub owner: Option<String>,
+    pub runbook: Option<String>,
+    pub status_page: Option<String>,
+}
+
+/// A default stands in no file.
+fn unplaced<T>(value: T) -> Spanned<T> {
+    Spanned::new(0..0, value)
+}

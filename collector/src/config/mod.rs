@@ -1,0 +1,72 @@
+//! Configuration in two steps: what the operator typed ([`file`]), then what each stage uses ([`Config`]).
+//!
+//! Everything is checked before a port is bound, and every error names file, line, key, value and the fix.
+
+mod file;
+mod place;
+mod resolve;
+mod units;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+pub use file::File;
+pub use place::Error;
+
+use crate::{forward, journal, receive, rollup};
+
+/// What the daemon runs with.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub data_dir: PathBuf,
+    pub receive: receive::Config,
+    pub mask: spanmill_mask::Config,
+    pub journal: journal::Config,
+    pub forward: Vec<forward::Config>,
+    pub rollup: rollup::Config,
+    pub expose: Expose,
+}
+
+/// `[expose]`.
+#[derive(Debug, Clone)]
+pub struct Expose {
+    pub listen: SocketAddr,
+    pub jaeger_ui: Option<String>,
+}
+
+impl Config {
+    /// Reads `path`; without one, the embedded defaults: loopback only, data under `./spanmill-data`, no
+    /// destination. `data_dir` on the command line wins over the file.
+    pub fn load(path: Option<&Path>, data_dir: Option<PathBuf>) -> Result<Config, Error> {
+        let (file, source) = read(path)?;
+        resolve::resolve(file, data_dir, &source)
+    }
+
+    /// The configuration that `text` describes; `name` stands for the file in errors.
+    pub fn from_text(name: &Path, text: &str, data_dir: PathBuf) -> Result<Config, Error> {
+        let source = place::Source::new(name, text, |name| std::env::var(name).ok())?;
+        let file = toml::from_str(source.text()).map_err(|error| source.from_toml(&error))?;
+        resolve::resolve(file, Some(data_dir), &source)
+    }
+
+    /// Validates `path` and gives back what it comes to, defaults filled in, as TOML.
+    pub fn check(path: &Path) -> Result<String, Error> {
+        let (file, source) = read(Some(path))?;
+        resolve::resolve(file.clone(), None, &source)?;
+        Ok(toml::to_string(&file).expect("every type of the file can be written as TOML"))
+    }
+}
+
+fn read(path: Option<&Path>) -> Result<(File, place::Source), Error> {
+    let Some(path) = path else {
+        let file = File { data_dir: "./spanmill-data".into(), ..File::default() };
+        return Ok((file, place::Source::embedded()));
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| Error::unreadable(path, &error))?;
+    let source = place::Source::new(path, &text, |name| std::env::var(name).ok())?;
+    let file = toml::from_str(source.text()).map_err(|error| source.from_toml(&error))?;
+    Ok((file, source))
+}
+
+#[cfg(test)]
+mod tests;

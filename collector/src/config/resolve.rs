@@ -1,0 +1,269 @@
+//! From what was typed to what each stage uses, with every check that spans more than one key.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue, Uri};
+use toml::Spanned;
+
+use super::file::{self, File};
+use super::place::{Error, Source};
+use super::{Config, Expose};
+use crate::receive::Tokens;
+use crate::rollup::registry;
+use crate::{forward, journal, receive, rollup};
+
+/// A segment is the unit of deletion: at 64 MiB the smallest journal still has eight.
+const SEGMENT_SIZE: u64 = 64 << 20;
+const JOURNAL_SIZE_MIN: u64 = 8 * SEGMENT_SIZE;
+/// Receivers take 4 MiB by default; the rest is room for framing and for what they count differently.
+const REQUEST_MAX: usize = 3_584 << 10;
+/// A destination that has not answered by then is asked again.
+const FORWARD_TIMEOUT: Duration = Duration::from_secs(10);
+
+pub fn resolve(file: File, data_dir: Option<PathBuf>, source: &Source) -> Result<Config, Error> {
+    let data_dir = data_dir.unwrap_or(file.data_dir);
+    let listeners = [file.receive.otlp_grpc.listen, file.receive.otlp_http.listen, file.expose.listen];
+    let forward = file
+        .forward
+        .into_iter()
+        .map(|(name, forward)| destination(name, forward, &data_dir, &listeners, source))
+        .collect::<Result<_, _>>()?;
+    Ok(Config {
+        receive: receiving(file.receive, &data_dir, source)?,
+        mask: masking(file.mask),
+        journal: journaling(&file.journal, &data_dir, source)?,
+        forward,
+        rollup: rollup::Config {
+            registry: registry::Config {
+                providers: file
+                    .provider
+                    .into_iter()
+                    .map(|provider| named(provider, source))
+                    .collect::<Result<_, _>>()?,
+            },
+            providers_max: file.rollup.providers_max,
+            operations_max: file.rollup.operations_max,
+            production: file.rollup.production,
+        },
+        expose: Expose { listen: file.expose.listen, jaeger_ui: jaeger_ui(file.expose.jaeger_ui, source)? },
+        data_dir,
+    })
+}
+
+fn receiving(file: file::Receive, data_dir: &Path, source: &Source) -> Result<receive::Config, Error> {
+    let request_max = file.max_request.0;
+    if file.memory.get_ref().0 < request_max {
+        let message = format!(
+            "less than receive.max_request ({}): no request could be taken; raise it",
+            file.max_request
+        );
+        return Err(source.error(file.memory.span(), message));
+    }
+    Ok(receive::Config {
+        grpc: receive::Listen {
+            address: file.otlp_grpc.listen,
+            connections_max: file.otlp_grpc.max_connections,
+            tokens: tokens(file.otlp_grpc.auth, source)?,
+        },
+        http: receive::Listen {
+            address: file.otlp_http.listen,
+            connections_max: file.otlp_http.max_connections,
+            tokens: tokens(file.otlp_http.auth, source)?,
+        },
+        local: local(file.local, data_dir, source)?,
+        request_max: request_max as usize,
+        memory_max: file.memory.get_ref().0 as usize,
+    })
+}
+
+fn tokens(auth: file::Auth, source: &Source) -> Result<Option<Tokens>, Error> {
+    let Some(path) = auth.bearer_tokens_file else { return Ok(None) };
+    let text = std::fs::read_to_string(path.get_ref())
+        .map_err(|error| source.error(path.span(), format!("the file can't be read: {error}")))?;
+    let tokens = Tokens::parse(&text);
+    if tokens.is_empty() {
+        return Err(source.error(path.span(), "the file holds no token; write one per line"));
+    }
+    Ok(Some(tokens))
+}
+
+fn local(file: file::Local, data_dir: &Path, source: &Source) -> Result<receive::Local, Error> {
+    let mode = match &file.mode {
+        None => 0o660,
+        Some(text) => u32::from_str_radix(text.get_ref(), 8)
+            .ok()
+            .filter(|mode| *mode <= 0o777)
+            .ok_or_else(|| source.error(text.span(), "not a file mode; write it in octal, e.g. \"0660\""))?,
+    };
+    let group = match &file.group {
+        None => None,
+        Some(name) => Some(group_id(name.get_ref()).ok_or_else(|| {
+            source.error(name.span(), "this host has no such group; create it, or name another")
+        })?),
+    };
+    Ok(receive::Local { path: file.path.unwrap_or_else(|| default_socket(data_dir)), mode, group })
+}
+
+/// Root has `/run`; a user has `$XDG_RUNTIME_DIR`, and where that is missing the data directory.
+fn default_socket(data_dir: &Path) -> PathBuf {
+    if rustix::process::geteuid().is_root() {
+        return "/run/spanmill/spanmill.sock".into();
+    }
+    match std::env::var_os("XDG_RUNTIME_DIR") {
+        Some(dir) => PathBuf::from(dir).join("spanmill/spanmill.sock"),
+        None => data_dir.join("spanmill.sock"),
+    }
+}
+
+fn group_id(name: &str) -> Option<u32> {
+    let groups = std::fs::read_to_string("/etc/group").ok()?;
+    let line = groups.lines().find(|line| line.split(':').next() == Some(name))?;
+    line.split(':').nth(2)?.parse().ok()
+}
+
+fn masking(file: file::Mask) -> spanmill_mask::Config {
+    spanmill_mask::Config {
+        pan: match file.pan {
+            file::Pan::First6Last4 => spanmill_mask::PanOutput::First6Last4,
+            file::Pan::Last4 => spanmill_mask::PanOutput::Last4,
+            file::Pan::Full => spanmill_mask::PanOutput::Full,
+        },
+        keys_add: file.keys_add,
+        keep_keys: file.keep_keys,
+        ..Default::default()
+    }
+}
+
+fn journaling(file: &file::Journal, data_dir: &Path, source: &Source) -> Result<journal::Config, Error> {
+    let max_size = file.max_size.get_ref().0;
+    if max_size < JOURNAL_SIZE_MIN {
+        let message = "smaller than eight segments of 64 MiB; write at least \"512MiB\"";
+        return Err(source.error(file.max_size.span(), message));
+    }
+    Ok(journal::Config {
+        dir: data_dir.join("journal"),
+        segment_size: SEGMENT_SIZE,
+        max_size,
+        max_age: file.max_age.0,
+        durability: match file.durability {
+            file::Durability::Process => journal::Durability::Process,
+            file::Durability::Power => journal::Durability::Power,
+        },
+    })
+}
+
+fn destination(
+    name: String,
+    file: file::Forward,
+    data_dir: &Path,
+    listeners: &[SocketAddr],
+    source: &Source,
+) -> Result<forward::Config, Error> {
+    let file::Forward { endpoint, protocol: file::Protocol::Grpc, headers } = file;
+    let wrong = |message: &str| source.error(endpoint.span(), message);
+    let uri: Uri = endpoint
+        .get_ref()
+        .parse()
+        .map_err(|_| wrong("not an address; write http://host:port, e.g. \"http://127.0.0.1:14317\""))?;
+    if uri.scheme_str() != Some("http") || uri.host().is_none() {
+        return Err(wrong("write http://host:port; TLS is not supported here yet"));
+    }
+    if uri.path() != "/" || uri.query().is_some() {
+        return Err(wrong("gRPC has no path; write http://host:port alone"));
+    }
+    let Some(port) = uri.port_u16() else {
+        return Err(wrong("the port is missing; OTLP/gRPC receivers listen on 4317 by default"));
+    };
+    let host = uri.host().unwrap_or_default();
+    if let Some(own) = listeners.iter().find(|own| own.port() == port && is_own(host, own)) {
+        return Err(wrong(&format!(
+            "this is the daemon's own listener {own}: it would send to itself; give the destination's address"
+        )));
+    }
+    let headers = headers
+        .into_iter()
+        .map(|(name, value)| {
+            let parsed = HeaderValue::try_from(value.get_ref()).ok().map(|mut parsed| {
+                parsed.set_sensitive(true);
+                parsed
+            });
+            match (name.parse::<HeaderName>().ok(), parsed) {
+                (Some(name), Some(parsed)) => Ok((name, parsed)),
+                _ => Err(source.error(value.span(), "not a header that HTTP allows; use visible ASCII")),
+            }
+        })
+        .collect::<Result<_, _>>()?;
+    let dir = data_dir.join("journal");
+    Ok(forward::Config {
+        name,
+        endpoint: uri,
+        headers,
+        dir,
+        request_max: REQUEST_MAX,
+        timeout: FORWARD_TIMEOUT,
+    })
+}
+
+/// Whether `host` can lead to a listener bound to `own`.
+fn is_own(host: &str, own: &SocketAddr) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+    if let Ok(ip) = host.parse::<std::net::IpAddr>() {
+        let reaches_all = own.ip().is_unspecified() && ip.is_loopback();
+        return ip == own.ip() || ip.is_unspecified() || reaches_all;
+    }
+    let this_host = rustix::system::uname();
+    let this_host = this_host.nodename().to_string_lossy().to_ascii_lowercase();
+    let is_loopback = host == "localhost" || host.ends_with(".localhost");
+    (is_loopback && (own.ip().is_loopback() || own.ip().is_unspecified()))
+        || (host == this_host && !own.ip().is_loopback())
+}
+
+fn jaeger_ui(url: Option<Spanned<String>>, source: &Source) -> Result<Option<String>, Error> {
+    let Some(url) = url else { return Ok(None) };
+    let parsed = url.get_ref().parse::<Uri>().ok();
+    if !parsed.is_some_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some()) {
+        return Err(source.error(url.span(), "not a web address; write e.g. \"http://jaeger:16686\""));
+    }
+    Ok(Some(url.into_inner().trim_end_matches('/').to_owned()))
+}
+
+fn named(file: file::Provider, source: &Source) -> Result<registry::Provider, Error> {
+    let name = file.name.get_ref();
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
+    if name.is_empty() || name.len() > 64 || !name.bytes().all(allowed) {
+        let message = "a provider's name is 1 to 64 characters of a-z 0-9 . _ -";
+        return Err(source.error(file.name.span(), message));
+    }
+    let cidrs = file.cidrs.iter().map(|text| {
+        text.get_ref().parse().map_err(|_| {
+            source.error(text.span(), "not an address range; write e.g. \"203.0.113.0/24\" or \"2001:db8::/32\"")
+        })
+    });
+    let cidrs = cidrs.collect::<Result<_, _>>()?;
+    for host in &file.hosts {
+        let plain = host.get_ref().strip_prefix("*.").unwrap_or(host.get_ref());
+        if plain.is_empty() || plain.contains(['*', '/', ':', ' ']) {
+            let message = "a host is a name (\"api.bank.example\") or a suffix (\"*.bank.example\"), without port";
+            return Err(source.error(host.span(), message));
+        }
+    }
+    Ok(registry::Provider {
+        name: file.name.into_inner(),
+        aliases: file.aliases,
+        hosts: file.hosts.into_iter().map(|host| host.into_inner().to_ascii_lowercase()).collect(),
+        cidrs,
+        ports: file.ports,
+        path_prefixes: file.path_prefixes,
+        timeout: file.timeout.map(|time| time.0),
+        internal: file.internal,
+        decline_when: file.decline_when,
+        conversion_operations: file.conversion_operations,
+        operation_from_name: file.operation_from_name,
+        mute: file.mute,
+        owner: file.owner,
+        runbook: file.runbook,
+        status_page: file.status_page,
+    })
+}

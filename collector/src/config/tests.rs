@@ -1,0 +1,113 @@
+use std::path::Path;
+
+use super::place::Source;
+use super::*;
+
+fn parse(text: &str) -> Result<Config, Error> {
+    let variable = |name: &str| (name == "TENANT").then(|| "blue \"1\"".to_owned());
+    let source = Source::new(Path::new("spanmill.toml"), text, variable)?;
+    let file = toml::from_str(source.text()).map_err(|error| source.from_toml(&error))?;
+    resolve::resolve(file, None, &source)
+}
+
+#[test]
+fn an_empty_file_is_loopback_only_and_forwards_nothing() {
+    let config = parse("").unwrap();
+    let listeners = [config.receive.grpc.address, config.receive.http.address, config.expose.listen];
+    assert_eq!(listeners.map(|address| address.port()), [4317, 4318, 4316]);
+    assert!(listeners.iter().all(|address| address.ip().is_loopback()));
+    assert!(config.forward.is_empty());
+    assert_eq!(config.data_dir, Path::new("/var/lib/spanmill"));
+    assert_eq!(Config::load(None, None).unwrap().data_dir, Path::new("./spanmill-data"));
+    assert_eq!(Config::load(None, Some("/x".into())).unwrap().journal.dir, Path::new("/x/journal"));
+}
+
+#[test]
+fn an_error_names_line_key_value_and_fix() {
+    let check = |text: &str, wanted: &[&str]| {
+        let error = parse(text).expect_err(text).to_string();
+        for part in wanted {
+            assert!(error.contains(part), "{text:?} gave {error:?}, without {part:?}");
+        }
+    };
+    check(
+        "[journal]\nmax_size = \"10GB\"\n",
+        &["spanmill.toml:2: ", "journal.max_size = \"10GB\"", "not a size", "64MiB"],
+    );
+    check("[journal]\n\nmax_age = \"1w\"", &["spanmill.toml:3: ", "journal.max_age = \"1w\"", "90s"]);
+    check("[journal]\nmax_size = \"64MiB\"", &[":2: ", "journal.max_size", "eight segments", "512MiB"]);
+    check("[journal]\nsize = 1", &[":2: ", "journal.size = 1", "unknown field", "max_size"]);
+    check("[journl]\n", &[":1: ", "unknown field", "journl"]);
+    check("[journal]\ndurability = \"always\"", &[":2: ", "process", "power"]);
+    check("data_dir = 7", &[":1: ", "data_dir = 7", "string"]);
+    check("[receive]\nmemory = \"1MiB\"", &[":2: ", "receive.memory", "max_request", "raise"]);
+    check("[receive.otlp_grpc]\nlisten = \"localhost\"", &[":2: ", "receive.otlp_grpc.listen", "localhost"]);
+    check("[receive.local]\nmode = \"rw\"", &[":2: ", "receive.local.mode", "octal"]);
+    check("[receive.local]\ngroup = \"no-such-group-here\"", &[":2: ", "group"]);
+    check("[[provider]]\nname = \"Big Bank\"", &[":2: ", "provider.name", "a-z"]);
+    check("[[provider]]\nname = \"b\"\nhosts = [\"https://b.example\"]", &[":3: ", "provider.hosts", "suffix"]);
+    check("[[provider]]\nname = \"b\"\ncidrs = [\n \"10.0.0.0/99\"]", &[":4: ", "203.0.113.0/24"]);
+    check("[forward.jaeger]\nprotocol = \"grpc\"", &["endpoint"]);
+    check("[forward.jaeger]\nendpoint = \"jaeger:4317\"", &[":2: ", "forward.jaeger.endpoint", "http://host:port"]);
+    check("[forward.jaeger]\nendpoint = \"http://jaeger\"", &[":2: ", "port is missing"]);
+    check("[expose]\njaeger_ui = \"jaeger\"", &[":2: ", "http://jaeger:16686"]);
+    check("[receive.otlp_grpc.auth]\nbearer_tokens_file = \"/nowhere/t\"", &[":2: ", "can't be read"]);
+    check("x = \"${NOWHERE}\"", &[":1: ", "${NOWHERE}", "environment"]);
+}
+
+#[test]
+fn a_destination_that_is_the_daemon_itself_is_refused() {
+    for endpoint in ["http://127.0.0.1:4317", "http://localhost:4318", "http://0.0.0.0:4316", "http://[::1]:4317"] {
+        let listen = "[receive.otlp_grpc]\nlisten = \"[::]:4317\"\n";
+        let listen = if endpoint.contains("::1") { listen } else { "" };
+        let error = parse(&format!("{listen}[forward.jaeger]\nendpoint = \"{endpoint}\"")).expect_err(endpoint);
+        assert!(error.to_string().contains("own listener"), "{error}");
+    }
+    assert!(parse("[forward.jaeger]\nendpoint = \"http://127.0.0.1:14317\"").is_ok());
+    assert!(parse("[forward.jaeger]\nendpoint = \"http://jaeger.example:4317\"").is_ok());
+}
+
+#[test]
+fn the_environment_is_filled_in_and_never_shown() {
+    let text = "# ${UNSET} in a comment is left alone\n[forward.jaeger]\nendpoint = \"http://j:4317\"\n\
+                headers = { tenant = \"${TENANT}\" }\n";
+    let config = parse(text).unwrap();
+    assert_eq!(config.forward[0].headers[0].1, "blue \"1\"");
+    let error = parse("[journal]\nmax_size = \"${TENANT}\"").unwrap_err().to_string();
+    assert!(error.contains("journal.max_size") && !error.contains("blue"), "{error}");
+}
+
+#[test]
+fn a_provider_is_read_whole() {
+    let text = r#"
+[[provider]]
+name = "sberbank"
+aliases = ["sber"]
+hosts = ["*.Sberbank.ru"]
+cidrs = ["203.0.113.0/24"]
+ports = [443]
+path_prefixes = ["/pay"]
+timeout = "45s"
+decline_when = { "payment.code" = ["05", "51"] }
+conversion_operations = ["authorize"]
+owner = "payments"
+"#;
+    let provider = &parse(text).unwrap().rollup.registry.providers[0];
+    assert_eq!((provider.name.as_str(), provider.hosts[0].as_str()), ("sberbank", "*.sberbank.ru"));
+    assert_eq!(provider.decline_when["payment.code"], ["05", "51"]);
+    assert_eq!(provider.timeout.map(|timeout| timeout.as_secs()), Some(45));
+}
+
+#[test]
+fn what_check_prints_is_a_file_that_means_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("spanmill.toml");
+    let text = "[journal]\nmax_age = \"90s\"\n[forward.jaeger]\nendpoint = \"http://j:4317\"\n\
+                headers = { authorization = \"very secret\" }\n[[provider]]\nname = \"bank\"\n";
+    std::fs::write(&path, text).unwrap();
+    let printed = Config::check(&path).unwrap();
+    assert!(printed.contains("max_age = \"90s\"") && printed.contains("max_size = \"10GiB\""), "{printed}");
+    assert!(!printed.contains("very secret"), "{printed}");
+    std::fs::write(&path, &printed).unwrap();
+    assert_eq!(Config::check(&path).unwrap(), printed);
+}

@@ -1,0 +1,45 @@
+//! What the operator may set, and what is wrong with it when it cannot be compiled.
+
+/// How values are masked; what the operator may set.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    /// What of a card number stays visible.
+    pub pan: PanOutput,
+    /// Exact keys that are treated as sensitive beside the built-in ones; case and `_ - .` do not matter.
+    pub keys_add: Vec<String>,
+    /// Exact attribute keys whose values stay as they are; never honoured for sensitive authentication data.
+    pub keep_keys: Vec<String>,
+}
+
+/// What of a card number stays visible.
+///
+/// Of a number with fewer than 15 digits never more than the last four stay: six and four would leave
+/// fewer than five hidden.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PanOutput {
+    /// `411111******1111`, at most what PCI DSS 3.4.1 lets a display show.
+    #[default]
+    First6Last4,
+    /// `************1111`
+    Last4,
+    /// `****************`
+    Full,
+}
+
+/// Why a configuration cannot be used; names the entry at fault.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// An entry of `keys_add` has nothing to compare with.
+    #[error(
+        "keys_add: {0:?} has no letter or digit; write the key as it is sent, e.g. \"customer.passport\""
+    )]
+    EmptyKey(String),
+    /// An entry of `keys_add` is longer than any key that is compared.
+    #[error("keys_add: {0:?} is longer than {max} letters and digits", max = crate::names::NAME_LEN_MAX)]
+    LongKey(String),
+    /// An entry of `keep_keys` names data that must never be stored.
+    #[error(
+        "keep_keys: {0:?} is sensitive authentication data, which PCI DSS 3.3.1 forbids to keep; remove it"
+    )]
+    KeptSecret(String),
+}

@@ -1,0 +1,142 @@
+//! The compiled rules, and what the callers do with them.
+
+use crate::config::{Config, ConfigError};
+use crate::edit::{self, Edit, MASKED};
+use crate::names::{Class, Names};
+use crate::report::{Report, Rule};
+use crate::rules::pan;
+use crate::scan::{Suspect, suspects};
+
+/// What an attribute key says of its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Key {
+    /// Nothing: only the text itself can tell.
+    Plain,
+    /// A card number is expected: no Luhn check is asked of it.
+    Pan,
+    /// The whole value is removed.
+    Sensitive,
+    /// The operator keeps this value as it is.
+    Keep,
+}
+
+/// The compiled rules. Immutable and cheap to share; made once.
+#[derive(Debug)]
+pub struct Masker {
+    config: Config,
+    names: Names,
+}
+
+/// A text shorter than this holds no secret that can be told without its key (`pin=123`).
+const TEXT_LEN_MIN: usize = 7;
+
+/// Candidates inside one long run of digits are this far apart: the shortest card number cannot lie between two.
+const CANDIDATE_STEP: usize = 8;
+
+/// From 2⁵³ on not every integer is a double, and the digits are no longer the sender's.
+const DOUBLE_EXACT_END: f64 = 9_007_199_254_740_992.0;
+
+impl Masker {
+    /// All rules at their defaults.
+    pub fn standard() -> Masker {
+        Masker::new(Config::default()).expect("the default configuration names no key that could be refused")
+    }
+
+    /// Compiles `config`; the error names the entry that cannot be used.
+    pub fn new(config: Config) -> Result<Masker, ConfigError> {
+        let names = Names::new(&config.keys_add)?;
+        let sad = |key: &&String| names.class(key.as_bytes()) == Some(Class::Sad);
+        if let Some(key) = config.keep_keys.iter().find(sad) {
+            return Err(ConfigError::KeptSecret(key.clone()));
+        }
+        Ok(Masker { config, names })
+    }
+
+    /// What `key` says of its value.
+    pub fn key(&self, key: &[u8]) -> Key {
+        if !self.config.keep_keys.is_empty()
+            && self.config.keep_keys.iter().any(|kept| kept.as_bytes() == key)
+        {
+            return Key::Keep;
+        }
+        match self.names.class(key) {
+            None | Some(Class::Harmless) => Key::Plain,
+            Some(Class::Pan) => Key::Pan,
+            Some(Class::Sad | Class::Credential | Class::Header) => Key::Sensitive,
+        }
+    }
+
+    /// Appends to `offsets`, ascending, where in `message` something may be a secret.
+    ///
+    /// `message` is any bytes, usually a whole encoded request: one scan of it costs a fraction of one scan per
+    /// string. There are no false negatives: a string without an offset inside it, under a [`Key::Plain`] key,
+    /// is what [`Masker::text`] would return unchanged. What lies behind the first 4 GiB has no offset to name it
+    /// by and must be given to `text` string by string.
+    pub fn candidates(&self, message: &[u8], offsets: &mut Vec<u32>) {
+        let mut push = |at: usize| offsets.extend(u32::try_from(at).ok());
+        suspects(message, |suspect| match suspect {
+            // Digits around a string (its length may look like one) can make its run longer at either end.
+            Suspect::Run { start, end } => (start..end).step_by(CANDIDATE_STEP).for_each(&mut push),
+            Suspect::Groups { first_end } => push(first_end - 1),
+        });
+    }
+
+    /// Masks one text or byte value; `None` = clean. Counts each hit in `report`.
+    pub fn text(&self, key: Key, text: &[u8], report: &mut Report) -> Option<Vec<u8>> {
+        match key {
+            Key::Keep => None,
+            Key::Sensitive => removed(text, report),
+            Key::Pan => edit::rewrite(text, self.edits(text, self.announced(text)), report),
+            Key::Plain if text.len() < TEXT_LEN_MIN => None,
+            Key::Plain => edit::rewrite(text, self.edits(text, None), report),
+        }
+    }
+
+    /// Masks an integer; `Some` = the text that takes its place.
+    pub fn int(&self, key: Key, value: i64, report: &mut Report) -> Option<String> {
+        match key {
+            Key::Keep => None,
+            // Shorter than any card number and not announced as one: nearly all integers.
+            Key::Plain if value < 1_000_000_000_000 => None,
+            _ => self.number(key, &value.to_string(), report),
+        }
+    }
+
+    /// Masks a floating-point number; `Some` = the text that takes its place.
+    pub fn double(&self, key: Key, value: f64, report: &mut Report) -> Option<String> {
+        match key {
+            Key::Keep => None,
+            Key::Plain if !(1e12..DOUBLE_EXACT_END).contains(&value) || value.fract() != 0.0 => None,
+            _ => self.number(key, &value.to_string(), report),
+        }
+    }
+
+    fn number(&self, key: Key, digits: &str, report: &mut Report) -> Option<String> {
+        let masked = self.text(key, digits.as_bytes(), report)?;
+        Some(String::from_utf8(masked).expect("digits are masked by ASCII"))
+    }
+
+    /// The edit for a whole value whose key announces a card number.
+    fn announced(&self, text: &[u8]) -> Option<Edit> {
+        pan::announced(text, 0, text.len(), self.config.pan)
+    }
+
+    fn edits(&self, text: &[u8], first: Option<Edit>) -> Vec<Edit> {
+        let mut edits: Vec<Edit> = first.into_iter().collect();
+        let output = self.config.pan;
+        suspects(text, |suspect| match suspect {
+            Suspect::Run { start, end } => pan::run(text, start, end, output, &mut edits),
+            Suspect::Groups { first_end } => edits.extend(pan::groups(text, first_end, output)),
+        });
+        edits
+    }
+}
+
+/// The whole value of a sensitive key; a flag, an empty value and a value that is masked already stay.
+fn removed(text: &[u8], report: &mut Report) -> Option<Vec<u8>> {
+    if matches!(text, b"" | b"true" | b"false" | b"null") || text == MASKED {
+        return None;
+    }
+    report.count(Rule::Key);
+    Some(MASKED.to_vec())
+}

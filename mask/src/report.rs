@@ -1,0 +1,46 @@
+//! What a masker tells about its work: which rule hit how often, never what it hit.
+
+/// The rules, one variant each; [`Rule::name`] is the label in metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(usize)]
+pub enum Rule {
+    /// A card number: issuer prefix, length and check digit.
+    Pan,
+    /// What a magnetic stripe or a chip holds behind the card number.
+    Track,
+    /// The value of a sensitive key: an attribute key, or a key inside the text.
+    Key,
+}
+
+impl Rule {
+    /// Every rule, in the order of [`Report::hits`].
+    pub const ALL: [Rule; 3] = [Rule::Pan, Rule::Track, Rule::Key];
+
+    /// The name in metrics and configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Rule::Pan => "pan",
+            Rule::Track => "track",
+            Rule::Key => "key",
+        }
+    }
+}
+
+/// How often each rule hit; never what it hit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Hits by rule, indexed by `Rule as usize`.
+    pub hits: [u64; Rule::ALL.len()],
+}
+
+impl Report {
+    /// Counts one hit of `rule`.
+    pub fn count(&mut self, rule: Rule) {
+        self.hits[rule as usize] += 1;
+    }
+
+    /// Hits of all rules together.
+    pub fn total(&self) -> u64 {
+        self.hits.iter().sum()
+    }
+}

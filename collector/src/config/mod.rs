@@ -42,6 +42,13 @@ impl Config {
         resolve::resolve(file, data_dir, &source)
     }
 
+    /// The configuration that `text` describes; `name` stands for the file in errors.
+    pub fn from_text(name: &Path, text: &str, data_dir: PathBuf) -> Result<Config, Error> {
+        let source = place::Source::new(name, text, |name| std::env::var(name).ok())?;
+        let file = toml::from_str(source.text()).map_err(|error| source.from_toml(&error))?;
+        resolve::resolve(file, Some(data_dir), &source)
+    }
+
     /// Validates `path` and gives back what it comes to, defaults filled in, as TOML.
     pub fn check(path: &Path) -> Result<String, Error> {
         let (file, source) = read(Some(path))?;

@@ -3,16 +3,37 @@
 //! The log is the forwarder's queue, the roll-up's input (live and after a restart) and the store of recent
 //! traces. It never holds an unmasked byte, and never lets a reader slow a writer.
 
-use std::io;
+pub mod checkpoint;
+mod cursor;
+pub mod disk;
+mod log;
+mod reader;
+mod record;
+mod recover;
+mod segment;
+mod shared;
+mod tail;
+mod writer;
+
+use std::fs;
+use std::io::{self, Read};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use crate::clock::Clock;
 use crate::mask::MaskedBatch;
 use crate::outcome::Outcomes;
+
+use disk::{Directory, Disk, Lock};
+use log::{Limits, Log};
+pub use reader::{Reader, Skipped};
+use shared::Shared;
+use writer::{Entry, Queue};
 
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -63,56 +84,142 @@ pub enum Refused {
 }
 
 /// Opens or makes the log and starts its writer thread.
-pub fn start(_config: Config, _clock: Clock, _outcomes: Arc<Outcomes>) -> io::Result<Journal> {
-    unimplemented!()
+pub fn start(config: Config, clock: Clock, _outcomes: Arc<Outcomes>) -> io::Result<Journal> {
+    let directory = Directory::open(&config.dir)?;
+    let lock = directory.lock()?;
+    start_on(Arc::new(directory), Some(lock), Limits::from(config), clock)
 }
 
-/// The log. Cheap to clone.
+fn start_on(disk: Arc<dyn Disk>, lock: Option<Lock>, limits: Limits, clock: Clock) -> io::Result<Journal> {
+    let log = Log::open(disk, limits, random_instance()?)?;
+    let shared = Arc::clone(log.shared());
+    let queue = Arc::new(Queue::new());
+    let (done_sender, done) = watch::channel(false);
+    let thread = {
+        let (queue, clock) = (Arc::clone(&queue), clock.clone());
+        let body = move || writer::run(log, queue, &clock, lock, done_sender);
+        thread::Builder::new().name("journal".into()).spawn(body)?
+    };
+    let writer = Writer { queue, done, thread: Mutex::new(Some(thread)) };
+    Ok(Journal { shared, writer: Arc::new(writer), clock, max_size: limits.max_size })
+}
+
+/// Names a new log. Random, so that what two daemons send to a third can be told apart.
+fn random_instance() -> io::Result<u128> {
+    let mut bytes = [0; 16];
+    fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(u128::from_le_bytes(bytes))
+}
+
+/// The log. Cheap to clone; the writer ends with the last clone, after writing what is queued.
 #[derive(Debug, Clone)]
-pub struct Journal {}
+pub struct Journal {
+    shared: Arc<Shared>,
+    writer: Arc<Writer>,
+    clock: Clock,
+    max_size: u64,
+}
+
+#[derive(Debug)]
+struct Writer {
+    queue: Arc<Queue>,
+    done: watch::Receiver<bool>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
 
 impl Journal {
-    /// Appends one batch and answers when it is as safe as [`Durability`] says.
-    pub async fn append(&self, _batch: MaskedBatch) -> Result<Position, Refused> {
-        unimplemented!()
+    /// Appends one batch and answers when it is as safe as [`Durability`] says. Waits while the writer has as much
+    /// as it may queue. A caller that stops waiting may find the batch in the log all the same.
+    pub async fn append(&self, batch: MaskedBatch) -> Result<Position, Refused> {
+        if self.shared.waiting_bytes.load(Ordering::Relaxed) >= self.max_size {
+            return Err(Refused::Full { max_size: self.max_size });
+        }
+        if batch.bytes().len() > record::BODY_MAX {
+            return Err(Refused::Disk(io::ErrorKind::FileTooLarge));
+        }
+        let body_crc = crc32c::crc32c(batch.bytes());
+        let room = self.writer.queue.room(record::HEADER_LEN + batch.bytes().len()).await?;
+        let (answer, answered) = oneshot::channel();
+        self.writer.queue.push(Entry { batch, body_crc, answer, room })?;
+        answered.await.unwrap_or(Err(Refused::Closed))
     }
+
     /// A reader that starts at the first record at or after `from`.
-    pub fn reader(&self, _from: Position) -> Reader {
-        unimplemented!()
+    pub fn reader(&self, from: Position) -> Reader {
+        Reader::new(Arc::clone(&self.shared), from)
     }
+
     /// The oldest record that is still there.
     pub fn first(&self) -> Position {
-        unimplemented!()
+        let state = self.shared.state();
+        Position(state.segments.first().map_or(state.end, |segment| segment.header.first))
     }
-    /// Where the next record will begin; changes with each write.
+
+    /// The end of the log: all records before it can be read. Changes with each write.
     pub fn end(&self) -> watch::Receiver<Position> {
-        unimplemented!()
+        self.shared.end.subscribe()
     }
-    /// Says that `destination` needs nothing before `position` any more.
-    pub fn passed(&self, _destination: &str, _position: Position) {
-        unimplemented!()
+
+    /// Spans written since the log began, over all restarts.
+    pub fn spans(&self) -> u64 {
+        self.shared.state().spans
     }
+
+    /// Names this log among all others; stays the same over restarts.
+    pub fn instance(&self) -> u128 {
+        self.shared.state().instance
+    }
+
+    /// Says that `destination` needs nothing before `position` any more, not even after a power cut. The first
+    /// time it makes the destination known: from then on nothing that it has not passed is deleted, and what waits
+    /// for it counts against `max_size`. Never goes back.
+    pub fn passed(&self, destination: &str, position: Position) {
+        self.shared.passed(destination, position);
+        self.writer.queue.ask_to_retain();
+    }
+
+    /// False when the last write failed.
+    pub fn is_writable(&self) -> bool {
+        self.shared.writable.load(Ordering::Relaxed)
+    }
+
     pub fn status(&self) -> Status {
-        unimplemented!()
+        let state = self.shared.state();
+        let oldest = state.segments.iter().find(|segment| segment.len > 0);
+        let age_ns =
+            oldest.map_or(0, |oldest| self.clock.unix_ns().saturating_sub(oldest.header.created_unix_ns));
+        Status {
+            position: state.end,
+            bytes: state.bytes(),
+            oldest_s: age_ns as f64 / 1e9,
+            corrupt_records: state.corrupt_records(),
+        }
     }
-    /// Writes what is queued, syncs, and refuses everything after.
+
+    /// Writes what is queued, syncs, and refuses everything after. Readers may read on.
     pub async fn close(&self) {
-        unimplemented!()
+        self.writer.queue.close();
+        // An error means that the thread is gone without a word, which is just as good.
+        let _ = self.writer.done.clone().wait_for(|done| *done).await;
+        self.writer.join();
     }
 }
 
-/// Follows the log. Reads from memory what is recent, from disk what is not.
-#[derive(Debug)]
-pub struct Reader {}
-
-impl Reader {
-    /// Appends records to `out` until about `bytes` are read or the end is reached; never waits.
-    pub fn read(&mut self, _bytes: usize, _out: &mut Vec<Record>) -> io::Result<()> {
-        unimplemented!()
+impl Writer {
+    fn join(&self) {
+        let thread = self.thread.lock().map(|mut thread| thread.take());
+        if let Ok(Some(thread)) = thread
+            && thread.join().is_err()
+        {
+            tracing::error!("the journal's writer thread panicked");
+        }
     }
-    /// Where the next read begins.
-    pub fn position(&self) -> Position {
-        unimplemented!()
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.queue.close();
+        self.join();
     }
 }
 
@@ -124,3 +231,6 @@ pub struct Status {
     pub oldest_s: f64,
     pub corrupt_records: u64,
 }
+
+#[cfg(test)]
+mod tests;

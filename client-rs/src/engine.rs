@@ -1,0 +1,244 @@
+//! What runs behind the API: one engine per process, found by each thread at the price of one atomic load.
+//!
+//! An engine lives until the process ends, also after its guard: spans that are still open point to it, and
+//! a pointer without a reference count is what keeps recording cheap. A process starts one, tests a few.
+
+use std::cell::Cell;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use spanmill_mask::Masker;
+
+use crate::fork;
+use crate::recorder::{Counters, Reason, Record, Stats, trim};
+use crate::settings::{InitError, Settings};
+use crate::transport::drain::{Desk, Drain};
+use crate::transport::packet::Envelope;
+use crate::transport::queue::{Pushed, Queue};
+
+static RUNNING: RwLock<Option<&'static Engine>> = RwLock::new(None);
+/// Counts the changes of `RUNNING`, so that threads may keep a copy.
+static CHANGES: AtomicU64 = AtomicU64::new(0);
+
+thread_local! {
+    static KNOWN: Cell<(u64, Option<&'static Engine>)> = const { Cell::new((0, None)) };
+}
+
+#[derive(Debug)]
+pub(crate) struct Engine {
+    settings: Settings,
+    masker: &'static Masker,
+    envelope: Envelope,
+    queue: Queue,
+    counters: Counters,
+    sink: Sink,
+    pid: u32,
+    /// The engine of a forked child, which cannot use this one: its thread is gone, its locks may be taken.
+    child: OnceLock<&'static Engine>,
+}
+
+#[derive(Debug)]
+enum Sink {
+    Daemon { desk: Desk, drain: OnceLock<Drain> },
+    Capture(Mutex<Vec<Vec<u8>>>),
+}
+
+impl Sink {
+    fn daemon() -> Sink {
+        Sink::Daemon { desk: Desk::default(), drain: OnceLock::new() }
+    }
+}
+
+impl Engine {
+    /// The engine that runs, if any.
+    #[inline]
+    pub(crate) fn running() -> Option<&'static Engine> {
+        let changes = CHANGES.load(Ordering::Acquire);
+        match KNOWN.try_with(Cell::get) {
+            Ok((known, engine)) if known == changes => engine,
+            _ => Engine::look_up(changes),
+        }
+    }
+
+    #[cold]
+    fn look_up(changes: u64) -> Option<&'static Engine> {
+        let engine = *RUNNING.read().unwrap_or_else(PoisonError::into_inner);
+        let _ = KNOWN.try_with(|known| known.set((changes, engine)));
+        engine
+    }
+
+    /// Starts an engine that sends to the daemon.
+    pub(crate) fn start(settings: Settings) -> Result<&'static Engine, InitError> {
+        settings.check()?;
+        let masker = settings.masker()?;
+        Engine::install(|| Engine::launch(settings, masker))
+    }
+
+    /// Starts an engine that keeps its spans.
+    pub(crate) fn start_capture(settings: Settings) -> Result<&'static Engine, InitError> {
+        let masker = settings.masker()?;
+        Engine::install(|| Ok(Engine::build(settings, masker, Sink::Capture(Mutex::default()))))
+    }
+
+    fn install(
+        make: impl FnOnce() -> Result<&'static Engine, InitError>,
+    ) -> Result<&'static Engine, InitError> {
+        let mut running = RUNNING.write().unwrap_or_else(PoisonError::into_inner);
+        if running.is_some() {
+            return Err(InitError::AlreadyRunning);
+        }
+        let engine = make()?;
+        *running = Some(engine);
+        CHANGES.fetch_add(1, Ordering::Release);
+        Ok(engine)
+    }
+
+    fn launch(settings: Settings, masker: &'static Masker) -> Result<&'static Engine, InitError> {
+        let engine = Engine::build(settings, masker, Sink::daemon());
+        if let Sink::Daemon { drain, .. } = &engine.sink {
+            let started = Drain::start(engine)?;
+            drain.get_or_init(|| started);
+        }
+        Ok(engine)
+    }
+
+    fn build(settings: Settings, masker: &'static Masker, sink: Sink) -> &'static Engine {
+        let envelope = Envelope::new(&settings.resource.clone().masked(masker));
+        let queue = Queue::new(settings.queue_bytes, envelope.block_bytes_max());
+        let counters = Counters::default();
+        let (pid, child) = (std::process::id(), OnceLock::new());
+        Box::leak(Box::new(Engine { settings, masker, envelope, queue, counters, sink, pid, child }))
+    }
+
+    /// Takes a span that ended.
+    pub(crate) fn finish(&'static self, mut record: Box<Record>) {
+        let finished = record.finish();
+        let engine = self.of_process(fork::pid(finished.end));
+        Counters::note(&engine.counters.masked, finished.masked);
+        Counters::note(&engine.counters.truncated, finished.truncated);
+        let bytes_max = engine.envelope.span_bytes_max();
+        if finished.span.len() <= bytes_max {
+            engine.push(finished.span, finished.end);
+        } else {
+            Counters::note(&engine.counters.trimmed, 1);
+            match trim(finished.span, bytes_max) {
+                Some(trimmed) => engine.push(&trimmed, finished.end),
+                None => engine.counters.drop_spans(Reason::TooLong, 1),
+            }
+        }
+        record.recycle();
+    }
+
+    fn push(&self, span: &[u8], now: Instant) {
+        match &self.sink {
+            Sink::Capture(spans) => spans.lock().unwrap_or_else(PoisonError::into_inner).push(span.to_vec()),
+            Sink::Daemon { drain, .. } => match (self.queue.push(span, now), drain.get()) {
+                (Ok(Pushed::BlockIsFull), Some(drain)) => drain.wake(),
+                (Ok(_), _) => {}
+                (Err(reason), _) => self.counters.drop_spans(reason, 1),
+            },
+        }
+    }
+
+    /// This engine, or in a forked child the child's own.
+    fn of_process(&'static self, pid: u32) -> &'static Engine {
+        if self.pid == pid {
+            return self;
+        }
+        self.child.get_or_init(|| {
+            let settings = self.settings.clone();
+            Engine::launch(settings.clone(), self.masker).unwrap_or_else(|_| {
+                // No thread to be had: the child counts its spans as closed.
+                let engine = Engine::build(settings, self.masker, Sink::daemon());
+                engine.queue.close();
+                engine
+            })
+        })
+    }
+
+    pub(crate) fn flush(&'static self, timeout: Duration) -> bool {
+        let engine = self.of_process(std::process::id());
+        match &engine.sink {
+            Sink::Daemon { desk, drain } => drain.get().is_none_or(|drain| drain.flush(desk, timeout)),
+            Sink::Capture(_) => true,
+        }
+    }
+
+    /// Stops recording, sends what is there, drops what cannot be sent in time. Spans that are still open
+    /// count as closed when they end.
+    pub(crate) fn stop(&'static self, timeout: Duration) -> Stats {
+        {
+            let mut running = RUNNING.write().unwrap_or_else(PoisonError::into_inner);
+            if running.is_some_and(|running| std::ptr::eq(running, self)) {
+                *running = None;
+                CHANGES.fetch_add(1, Ordering::Release);
+            }
+        }
+        let engine = self.of_process(std::process::id());
+        engine.queue.close();
+        if let Sink::Daemon { desk, drain: thread } = &engine.sink {
+            if let Some(drain) = thread.get() {
+                drain.close(desk, timeout);
+            }
+        }
+        engine.stats()
+    }
+
+    pub(crate) fn stats(&'static self) -> Stats {
+        let engine = self.of_process(std::process::id());
+        let stats = engine.counters.read(engine.queue.accepted());
+        match &engine.sink {
+            Sink::Daemon { .. } => stats,
+            Sink::Capture(spans) => {
+                let captured = spans.lock().unwrap_or_else(PoisonError::into_inner).len() as u64;
+                Stats { recorded: stats.recorded + captured, sent: captured, ..stats }
+            }
+        }
+    }
+
+    /// What a capturing engine has so far.
+    pub(crate) fn captured(&self) -> Vec<Vec<u8>> {
+        match &self.sink {
+            Sink::Capture(spans) => spans.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            Sink::Daemon { .. } => Vec::new(),
+        }
+    }
+
+    pub(crate) fn masker(&self) -> &'static Masker {
+        self.masker
+    }
+
+    pub(crate) fn socket(&self) -> &Path {
+        &self.settings.socket
+    }
+
+    pub(crate) fn flush_interval(&self) -> Duration {
+        self.settings.flush_interval
+    }
+
+    pub(crate) fn hold(&self) -> Duration {
+        self.settings.hold
+    }
+
+    pub(crate) fn envelope(&self) -> &Envelope {
+        &self.envelope
+    }
+
+    pub(crate) fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// What callers ask of the drain thread.
+    pub(crate) fn desk(&self) -> &Desk {
+        match &self.sink {
+            Sink::Daemon { desk, .. } => desk,
+            Sink::Capture(_) => unreachable!("a capturing engine has no drain thread"),
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! One span while it is open.
+
+use std::cell::RefCell;
+use std::time::Instant;
+
+use spanmill_mask::Masker;
+use spanmill_proto::otlp::{kind, span, status};
+use spanmill_proto::wire;
+
+use super::body::{Body, Log};
+use super::limits::{NAME_BYTES_MAX, POOLED_BYTES_MAX, POOLED_MAX, VALUE_BYTES_MAX};
+use crate::clock::Moment;
+use crate::context::Context;
+use crate::id::{SpanId, TraceId};
+use crate::provider::Name;
+use crate::value::Value;
+
+thread_local! {
+    /// Spans that ended on this thread, for their buffers. The boxes are what is pooled: a handle is moved
+    /// through futures and must stay small.
+    #[allow(clippy::vec_box)]
+    static POOL: RefCell<Vec<Box<Record>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What role a span plays, in OpenTelemetry's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Work inside the process.
+    Internal,
+    /// A request that came in.
+    Server,
+    /// A request that went out.
+    Client,
+    /// A message that was put on a queue.
+    Producer,
+    /// A message that was taken from a queue, or a job.
+    Consumer,
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It did what was asked.
+    Ok,
+    /// The provider answered properly and said no: for a payment, a normal answer and no failure.
+    Declined,
+    /// Our own request was wrong.
+    ClientFault,
+    /// The provider failed.
+    Failed,
+    /// No answer came in time.
+    Timeout,
+    /// No connection: name, TCP or TLS.
+    Connect,
+    /// We gave up on it.
+    Cancelled,
+}
+
+impl Outcome {
+    /// The value of `spanmill.outcome`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Outcome::Ok => "ok",
+            Outcome::Declined => "declined",
+            Outcome::ClientFault => "client_fault",
+            Outcome::Failed => "failed",
+            Outcome::Timeout => "timeout",
+            Outcome::Connect => "connect",
+            Outcome::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// One span while it is open: its ids and its growing bytes.
+pub struct Record {
+    context: Context,
+    parent: Option<SpanId>,
+    parent_is_remote: bool,
+    kind: Kind,
+    start: Moment,
+    body: Body,
+    failed: bool,
+}
+
+impl Record {
+    /// Begins a span below `parent`, or a new trace. A [`Kind::Client`] span inside an open call is an
+    /// attempt of that call: it says so, and carries the provider's name.
+    pub fn start(masker: &'static Masker, name: &str, kind: Kind, parent: Option<&Context>) -> Box<Record> {
+        let mut record = Record::begin(masker, kind, parent);
+        record.body.text(span::NAME, name, NAME_BYTES_MAX);
+        match kind {
+            Kind::Client => {
+                if let Some(provider) = record.context.call.clone() {
+                    record.provider(&provider, true);
+                }
+            }
+            // What came in is not a part of what we called, even where both run in one thread.
+            Kind::Server | Kind::Consumer => record.context.call = None,
+            Kind::Internal | Kind::Producer => {}
+        }
+        record
+    }
+
+    /// Begins a call of `provider` below `parent`. Inside an open call of the same provider it is an attempt.
+    pub fn start_call(
+        masker: &'static Masker,
+        provider: &crate::Provider,
+        operation: &str,
+        parent: Option<&Context>,
+    ) -> Box<Record> {
+        Record::call(masker, provider.shared_name(), operation, parent)
+    }
+
+    pub(crate) fn call(
+        masker: &'static Masker,
+        provider: &Name,
+        operation: &str,
+        parent: Option<&Context>,
+    ) -> Box<Record> {
+        let mut record = Record::begin(masker, Kind::Client, parent);
+        record.body.call_name(provider, operation);
+        let is_attempt = record.context.call.replace(provider.clone()).is_some_and(|open| open == *provider);
+        record.provider(provider, is_attempt);
+        record.body.own_tag("spanmill.operation", &operation.into());
+        record
+    }
+
+    fn begin(masker: &'static Masker, kind: Kind, parent: Option<&Context>) -> Box<Record> {
+        let start = Moment::now();
+        let span_id = SpanId::fresh(start.unix_ns());
+        let context = match parent {
+            Some(parent) => Context { span_id, remote: false, ..parent.clone() },
+            None => {
+                let trace_id = TraceId::fresh(start.unix_ns());
+                // Sampled, and the id is random in all its bits (W3C Trace Context, level 2).
+                Context { trace_id, span_id, flags: 3, remote: false, call: None }
+            }
+        };
+        let mut pooled = POOL.try_with(|pool| pool.borrow_mut().pop()).ok().flatten();
+        let bytes = pooled.as_mut().map(|record| std::mem::take(&mut record.body.bytes));
+        let fresh = Record {
+            context,
+            parent: parent.map(|parent| parent.span_id),
+            parent_is_remote: parent.is_some_and(|parent| parent.remote),
+            kind,
+            start,
+            body: Body::new(masker, bytes.unwrap_or_default()),
+            failed: false,
+        };
+        match pooled {
+            Some(mut record) => {
+                *record = fresh;
+                record
+            }
+            None => Box::new(fresh),
+        }
+    }
+
+    fn provider(&mut self, name: &Name, is_attempt: bool) {
+        let value = Value::from(&**name);
+        self.body.own_tag("spanmill.provider", &value);
+        // The current name of the attribute, and the one that Jaeger and most dashboards still group by.
+        self.body.own_tag("service.peer.name", &value);
+        self.body.own_tag("peer.service", &value);
+        if is_attempt {
+            self.body.own_tag("spanmill.attempt", &true.into());
+        }
+    }
+
+    /// How others refer to this span.
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// Adds a tag.
+    pub fn tag<'v>(&mut self, key: &str, value: impl Into<Value<'v>>) {
+        self.body.tag(key, &value.into());
+    }
+
+    /// Adds a log; `write` adds its tags.
+    pub fn log(&mut self, name: &str, write: impl for<'b> FnOnce(Log<'b>) -> Log<'b>) {
+        let now_ns = self.start.later().unix_ns();
+        if let Some(log) = self.body.log(name, now_ns) {
+            drop(write(log));
+        }
+    }
+
+    /// Says how a call ended, without a word on why.
+    pub fn outcome(&mut self, outcome: Outcome) {
+        self.body.own_tag("spanmill.outcome", &outcome.name().into());
+    }
+
+    /// Sets the status to OK.
+    pub fn succeed(&mut self) {
+        let mark = wire::open(&mut self.body.bytes, span::STATUS);
+        wire::put_uint(&mut self.body.bytes, status::CODE, status::OK);
+        wire::close(&mut self.body.bytes, mark);
+    }
+
+    /// Sets the status to ERROR; the first error is kept. `error_type` is one of few values: a class of
+    /// errors, never a text.
+    pub fn fail(&mut self, error_type: &str, message: &str) {
+        if std::mem::replace(&mut self.failed, true) {
+            return;
+        }
+        self.body.own_tag("error.type", &error_type.into());
+        let mark = wire::open(&mut self.body.bytes, span::STATUS);
+        self.body.text(status::MESSAGE, message, VALUE_BYTES_MAX);
+        wire::put_uint(&mut self.body.bytes, status::CODE, status::ERROR);
+        wire::close(&mut self.body.bytes, mark);
+    }
+
+    /// Ends the span and writes what is known only now.
+    pub(crate) fn finish(&mut self) -> Finished<'_> {
+        let end = self.start.later();
+        let body = &mut self.body;
+        if body.scrubber.truncated > 0 {
+            body.own_tag("spanmill.truncated", &body.scrubber.truncated.into());
+        }
+        let out = &mut body.bytes;
+        wire::put_bytes(out, span::TRACE_ID, &self.context.trace_id.0);
+        wire::put_bytes(out, span::SPAN_ID, &self.context.span_id.0);
+        if let Some(parent) = self.parent {
+            wire::put_bytes(out, span::PARENT_SPAN_ID, &parent.0);
+        }
+        wire::put_uint(out, span::KIND, wire_kind(self.kind));
+        wire::put_fixed64(out, span::START_TIME, self.start.unix_ns());
+        wire::put_fixed64(out, span::END_TIME, end.unix_ns());
+        // Bit 8: whether the parent is remote is known; bit 9: it is.
+        let flags = u32::from(self.context.flags) | 1 << 8 | u32::from(self.parent_is_remote) << 9;
+        wire::put_tag(out, span::FLAGS, 5);
+        out.extend_from_slice(&flags.to_le_bytes());
+        for (field, dropped) in [
+            (span::DROPPED_ATTRIBUTES_COUNT, body.dropped_tags),
+            (span::DROPPED_EVENTS_COUNT, body.dropped_logs),
+        ] {
+            if dropped > 0 {
+                wire::put_uint(out, field, u64::from(dropped));
+            }
+        }
+        Finished {
+            end: end.instant(),
+            span: out,
+            masked: body.scrubber.masked,
+            truncated: body.scrubber.truncated,
+        }
+    }
+
+    /// Keeps the buffer for the thread's next span.
+    pub(crate) fn recycle(mut self: Box<Record>) {
+        if self.body.bytes.capacity() > POOLED_BYTES_MAX {
+            self.body.bytes = Vec::new();
+        }
+        let _ = POOL.try_with(|pool| {
+            let mut pool = pool.borrow_mut();
+            if pool.len() < POOLED_MAX {
+                pool.push(self);
+            }
+        });
+    }
+}
+
+/// A span that has ended: the content of an OTLP `Span` message, and what was done to it.
+pub(crate) struct Finished<'r> {
+    pub(crate) end: Instant,
+    pub(crate) span: &'r [u8],
+    pub(crate) masked: u64,
+    pub(crate) truncated: u64,
+}
+
+fn wire_kind(kind: Kind) -> u64 {
+    match kind {
+        Kind::Internal => kind::INTERNAL,
+        Kind::Server => kind::SERVER,
+        Kind::Client => kind::CLIENT,
+        Kind::Producer => kind::PRODUCER,
+        Kind::Consumer => kind::CONSUMER,
+    }
+}
+
+impl std::fmt::Debug for Record {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Record").field("context", &self.context).finish_non_exhaustive()
+    }
+}

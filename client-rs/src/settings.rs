@@ -1,0 +1,225 @@
+//! What the client is told: by the environment first, then by the program.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use spanmill_mask::Masker;
+
+use crate::resource::Resource;
+
+/// Where a socket may be: `sockaddr_un` holds 108 bytes with the zero at the end.
+const SOCKET_PATH_BYTES_MAX: usize = 107;
+
+/// Settings of the client, from the environment; [`builder`](crate::builder) changes them.
+///
+/// | variable | meaning |
+/// |---|---|
+/// | `OTEL_SDK_DISABLED` | `true`: nothing is recorded |
+/// | `OTEL_SERVICE_NAME` | the service's name; wins over `service.name` of the next line |
+/// | `OTEL_RESOURCE_ATTRIBUTES` | `key=value,…`, values percent-encoded |
+/// | `SPANMILL_SOCKET` | path of the daemon's socket, see [`default_socket`] |
+/// | `SPANMILL_FLUSH_INTERVAL` | milliseconds that a span waits for company at most, default 200 |
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub(crate) disabled: bool,
+    pub(crate) resource: Resource,
+    pub(crate) socket: PathBuf,
+    pub(crate) flush_interval: Duration,
+    pub(crate) queue_bytes: usize,
+    pub(crate) hold: Duration,
+    pub(crate) mask: spanmill_mask::Config,
+}
+
+/// Why the client could not be started.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum InitError {
+    /// A client is running already; shut its guard down first.
+    AlreadyRunning,
+    /// A variable of the environment does not say what it should.
+    Environment {
+        /// Its name.
+        variable: &'static str,
+        /// What is wrong.
+        why: &'static str,
+    },
+    /// The path cannot be the path of a socket.
+    SocketPath(PathBuf),
+    /// The masking rules cannot be used.
+    Mask(spanmill_mask::ConfigError),
+    /// The system did not give a thread.
+    Thread(std::io::Error),
+}
+
+impl fmt::Display for InitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            InitError::AlreadyRunning => f.write_str("spanmill runs already; shut its guard down first"),
+            InitError::Environment { variable, why } => write!(f, "{variable}: {why}"),
+            InitError::SocketPath(path) => write!(
+                f,
+                "'{}' cannot be a socket: give 1 to {SOCKET_PATH_BYTES_MAX} bytes, none of them zero",
+                path.display()
+            ),
+            InitError::Mask(error) => write!(f, "masking rules: {error}"),
+            InitError::Thread(error) => write!(f, "no thread to send spans: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for InitError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            InitError::Thread(error) => Some(error),
+            InitError::Mask(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl Settings {
+    /// What the environment says; `language` names the runtime that is traced (`rust`, `php`).
+    pub fn from_env(language: &str) -> Result<Settings, InitError> {
+        Settings::from_lookup(language, std::env::var_os)
+    }
+
+    fn from_lookup(
+        language: &str,
+        lookup: impl Fn(&'static str) -> Option<OsString>,
+    ) -> Result<Settings, InitError> {
+        // OpenTelemetry: an empty variable is one that is not set.
+        let text = |variable| match lookup(variable).filter(|value| !value.is_empty()) {
+            None => Ok(None),
+            Some(value) => value
+                .into_string()
+                .map(Some)
+                .map_err(|_| InitError::Environment { variable, why: "not UTF-8" }),
+        };
+        let mut resource = Resource::of_this_process(language);
+        if let Some(list) = text("OTEL_RESOURCE_ATTRIBUTES")? {
+            let variable = "OTEL_RESOURCE_ATTRIBUTES";
+            resource = resource.with_list(&list).map_err(|why| InitError::Environment { variable, why })?;
+        }
+        if let Some(name) = text("OTEL_SERVICE_NAME")? {
+            resource = resource.with("service.name", &name);
+        }
+        let mut flush_interval = Duration::from_millis(200);
+        if let Some(ms) = text("SPANMILL_FLUSH_INTERVAL")? {
+            let variable = "SPANMILL_FLUSH_INTERVAL";
+            let why = "not a number of milliseconds from 1 to 60000";
+            let ms = ms.parse().ok().filter(|ms| (1..=60_000).contains(ms));
+            flush_interval = Duration::from_millis(ms.ok_or(InitError::Environment { variable, why })?);
+        }
+        Ok(Settings {
+            disabled: text("OTEL_SDK_DISABLED")?.is_some_and(|value| value.eq_ignore_ascii_case("true")),
+            resource,
+            socket: lookup("SPANMILL_SOCKET")
+                .filter(|path| !path.is_empty())
+                .map_or_else(default_socket, PathBuf::from),
+            flush_interval,
+            // Half a million small spans: seconds of a burst, and nothing that a server misses.
+            queue_bytes: 16 * 1024 * 1024,
+            // A daemon is restarted in less; what is older belongs to a look back, not to a verdict.
+            hold: Duration::from_secs(10),
+            mask: spanmill_mask::Config::default(),
+        })
+    }
+
+    /// Sets the service's name.
+    pub fn service(mut self, name: &str) -> Settings {
+        self.resource = self.resource.with("service.name", name);
+        self
+    }
+
+    /// Sets an attribute of the process, `deployment.environment.name` for instance.
+    pub fn attribute(mut self, key: &str, value: &str) -> Settings {
+        self.resource = self.resource.with(key, value);
+        self
+    }
+
+    /// Sets the path of the daemon's socket.
+    pub fn socket(mut self, path: impl Into<PathBuf>) -> Settings {
+        self.socket = path.into();
+        self
+    }
+
+    /// Where the daemon's socket is looked for.
+    pub fn socket_path(&self) -> &Path {
+        &self.socket
+    }
+
+    /// True when `OTEL_SDK_DISABLED` says so.
+    pub fn is_disabled(&self) -> bool {
+        self.disabled
+    }
+
+    /// The compiled masking rules. They live until the process ends: spans refer to them without a count.
+    pub(crate) fn masker(&self) -> Result<&'static Masker, InitError> {
+        let masker = Masker::new(self.mask.clone()).map_err(InitError::Mask)?;
+        Ok(Box::leak(Box::new(masker)))
+    }
+
+    pub(crate) fn check(&self) -> Result<(), InitError> {
+        let bytes = self.socket.as_os_str().as_encoded_bytes();
+        if bytes.is_empty() || bytes.len() > SOCKET_PATH_BYTES_MAX || bytes.contains(&0) {
+            return Err(InitError::SocketPath(self.socket.clone()));
+        }
+        Ok(())
+    }
+}
+
+/// Where the daemon listens unless it is told otherwise: `/run/spanmill/spanmill.sock` for root, and
+/// `$XDG_RUNTIME_DIR/spanmill/spanmill.sock` for others; the first again where that variable is not set.
+pub fn default_socket() -> PathBuf {
+    let system = Path::new("/run/spanmill/spanmill.sock");
+    let runtime_dir = std::env::var_os("XDG_RUNTIME_DIR").filter(|dir| !dir.is_empty());
+    match runtime_dir {
+        Some(dir) if !rustix::process::geteuid().is_root() => Path::new(&dir).join("spanmill/spanmill.sock"),
+        _ => system.to_path_buf(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &'static [(&str, &str)]) -> Result<Settings, InitError> {
+        Settings::from_lookup("rust", |variable| {
+            pairs.iter().find(|(name, _)| *name == variable).map(|(_, value)| value.into())
+        })
+    }
+
+    #[test]
+    fn the_service_name_wins_over_the_list_and_the_program_over_both() {
+        let settings = read(&[
+            ("OTEL_SERVICE_NAME", "shop"),
+            ("OTEL_RESOURCE_ATTRIBUTES", "service.name=other,team=pay"),
+        ])
+        .unwrap();
+        assert_eq!(settings.resource, read(&[]).unwrap().service("shop").attribute("team", "pay").resource);
+    }
+
+    #[test]
+    fn an_empty_variable_is_one_that_is_not_set() {
+        let settings = read(&[("OTEL_SDK_DISABLED", ""), ("SPANMILL_SOCKET", "")]).unwrap();
+        assert!(!settings.is_disabled());
+        assert_eq!(settings.socket_path(), default_socket());
+        assert!(read(&[("OTEL_SDK_DISABLED", "TRUE")]).unwrap().is_disabled());
+    }
+
+    #[test]
+    fn an_error_names_the_variable() {
+        let error = read(&[("SPANMILL_FLUSH_INTERVAL", "0")]).unwrap_err().to_string();
+        assert_eq!(error, "SPANMILL_FLUSH_INTERVAL: not a number of milliseconds from 1 to 60000");
+    }
+
+    #[test]
+    fn a_path_that_cannot_be_a_socket_is_refused() {
+        for path in ["".to_string(), "x".repeat(108), "a\0b".to_string()] {
+            assert!(read(&[]).unwrap().socket(path).check().is_err());
+        }
+        assert!(read(&[]).unwrap().socket("x".repeat(107)).check().is_ok());
+    }
+}

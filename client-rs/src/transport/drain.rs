@@ -1,0 +1,192 @@
+//! The one thread of the Rust client: sends what the queue holds, waits where the caller must not.
+
+use std::collections::VecDeque;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use spanmill_proto::local::Kind;
+
+use super::link::{BackOff, Link, Sent};
+use super::packet::Block;
+use crate::engine::Engine;
+use crate::recorder::Reason;
+use crate::settings::InitError;
+
+/// A daemon that is restarted is found again within this.
+const BACK_OFF: BackOff = BackOff { first: Duration::from_millis(100), most: Duration::from_secs(2) };
+/// Longest wait on the socket, during which no flush is heard.
+const DEAF_MAX: Duration = Duration::from_millis(50);
+
+/// The callers' end of the drain thread.
+#[derive(Debug)]
+pub(crate) struct Drain {
+    thread: Thread,
+}
+
+/// What callers ask of the thread, and how far it is.
+#[derive(Debug, Default)]
+pub(crate) struct Desk {
+    orders: Mutex<Orders>,
+    news: Condvar,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Orders {
+    flushes_asked: u64,
+    flushes_done: u64,
+    /// To end by then, whatever is left.
+    deadline: Option<Instant>,
+    ended: bool,
+}
+
+impl Drain {
+    pub(crate) fn start(engine: &'static Engine) -> Result<Drain, InitError> {
+        let worker = Worker {
+            engine,
+            link: Link::new(engine.socket(), BACK_OFF),
+            pending: VecDeque::new(),
+            head: Vec::new(),
+            failing: Reason::NoDaemon,
+        };
+        let thread = std::thread::Builder::new().name("spanmill".into());
+        let handle = thread.spawn(move || worker.run()).map_err(InitError::Thread)?;
+        Ok(Drain { thread: handle.thread().clone() })
+    }
+
+    pub(crate) fn wake(&self) {
+        self.thread.unpark();
+    }
+
+    /// Waits until what was recorded before is sent or dropped; false when the time was too short.
+    pub(crate) fn flush(&self, desk: &Desk, timeout: Duration) -> bool {
+        let mut orders = desk.lock();
+        orders.flushes_asked += 1;
+        let mine = orders.flushes_asked;
+        self.wake();
+        let waiting = |orders: &mut Orders| orders.flushes_done < mine && !orders.ended;
+        !desk.wait(orders, timeout, waiting)
+    }
+
+    /// Ends the thread; what is not sent within `timeout` is dropped.
+    pub(crate) fn close(&self, desk: &Desk, timeout: Duration) {
+        let mut orders = desk.lock();
+        orders.deadline = Some(Instant::now() + timeout);
+        self.wake();
+        // It hears of it within DEAF_MAX; a second more is for a machine that is very busy.
+        desk.wait(orders, timeout + DEAF_MAX + Duration::from_secs(1), |orders| !orders.ended);
+    }
+}
+
+impl Desk {
+    fn lock(&self) -> MutexGuard<'_, Orders> {
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// True when it is still waiting at the end of its time.
+    fn wait(
+        &self,
+        orders: MutexGuard<'_, Orders>,
+        timeout: Duration,
+        waiting: impl FnMut(&mut Orders) -> bool,
+    ) -> bool {
+        let result = self.news.wait_timeout_while(orders, timeout, waiting);
+        result.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+    }
+
+    fn tell(&self, change: impl FnOnce(&mut Orders)) {
+        change(&mut self.lock());
+        self.news.notify_all();
+    }
+}
+
+struct Worker {
+    engine: &'static Engine,
+    link: Link,
+    pending: VecDeque<Block>,
+    head: Vec<u8>,
+    /// Why blocks are not sent just now: what they are counted under when they grow too old.
+    failing: Reason,
+}
+
+impl Worker {
+    fn run(mut self) {
+        let interval = self.engine.flush_interval();
+        let mut next_sweep = Instant::now() + interval;
+        loop {
+            let orders = *self.engine.desk().lock();
+            let now = Instant::now();
+            let asked = orders.deadline.is_some() || orders.flushes_asked > orders.flushes_done;
+            let sweep = asked || now >= next_sweep;
+            if sweep {
+                next_sweep = now + interval;
+            }
+            self.engine.queue().take(sweep, &mut self.pending);
+            let until = self.send();
+            self.drop_older_than(now.checked_sub(self.engine.hold()));
+            if self.pending.is_empty() {
+                self.engine.desk().tell(|desk| desk.flushes_done = orders.flushes_asked);
+            }
+            if orders.deadline.is_some_and(|deadline| self.pending.is_empty() || now >= deadline) {
+                self.drop_older_than(Some(Instant::now()));
+                return self.engine.desk().tell(|desk| desk.ended = true);
+            }
+            let until = until.into_iter().chain(orders.deadline).fold(next_sweep, Instant::min);
+            self.wait(until.saturating_duration_since(now));
+        }
+    }
+
+    /// Sends what can be sent now; returns when another try is worth it, if the socket cannot tell.
+    fn send(&mut self) -> Option<Instant> {
+        let counters = self.engine.counters();
+        while let Some(block) = self.pending.pop_front() {
+            self.engine.envelope().head(block.bytes.len(), &mut self.head);
+            match self.link.send(Kind::Spans, &self.head, &block.bytes) {
+                Sent::Yes => {
+                    counters.sent.fetch_add(block.spans, Relaxed);
+                    counters.packets.fetch_add(1, Relaxed);
+                    counters.connections.store(self.link.connections, Relaxed);
+                }
+                Sent::Refused => {
+                    self.link.skip();
+                    counters.drop_spans(Reason::Send, block.spans);
+                }
+                Sent::Busy => {
+                    self.failing = Reason::Send;
+                    self.pending.push_front(block);
+                    return None;
+                }
+                Sent::Down { until } => {
+                    self.failing = Reason::NoDaemon;
+                    self.pending.push_front(block);
+                    return Some(until);
+                }
+            }
+            self.engine.queue().done(block);
+        }
+        None
+    }
+
+    fn drop_older_than(&mut self, limit: Option<Instant>) {
+        let is_old = |block: &Block| block.since.zip(limit).is_some_and(|(since, limit)| since <= limit);
+        while self.pending.front().is_some_and(is_old) {
+            let Some(block) = self.pending.pop_front() else { break };
+            self.engine.counters().drop_spans(self.failing, block.spans);
+            self.link.skip();
+            self.engine.queue().done(block);
+        }
+    }
+
+    fn wait(&self, timeout: Duration) {
+        match self.link.socket().filter(|_| !self.pending.is_empty()) {
+            None => std::thread::park_timeout(timeout),
+            Some(socket) => {
+                let timeout = Timespec::try_from(timeout.min(DEAF_MAX)).ok();
+                // An error shows again when it is sent to.
+                let _ = poll(&mut [PollFd::new(&socket, PollFlags::OUT)], timeout.as_ref());
+            }
+        }
+    }
+}

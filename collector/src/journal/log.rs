@@ -1,0 +1,288 @@
+//! The log as its one writer sees it: a state machine over a [`Disk`], without a thread or a clock of its own.
+//!
+//! A write either is whole, or is cut off again and refused. Whatever fails, the next write starts afresh.
+
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+
+use super::disk::{self, Disk, File};
+use super::record;
+use super::recover::recover;
+use super::segment;
+use super::shared::{Segment, Shared};
+use super::{Config, Durability, Position, Record};
+use crate::mask::MaskedBatch;
+
+/// Records in one writev: two parts each, and the kernel takes 1,024 parts.
+const GROUP_MAX: usize = 512;
+
+/// Limits and promises, as [`super::Config`] has them.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    pub segment_size: u64,
+    pub max_size: u64,
+    pub max_age_ns: u64,
+    pub durability: Durability,
+}
+
+impl From<Config> for Limits {
+    fn from(config: Config) -> Limits {
+        Limits {
+            // Whole segments are deleted, so a small journal needs small ones; one of a few bytes is all header.
+            segment_size: config.segment_size.min(config.max_size / 4).max(4096),
+            max_size: config.max_size,
+            max_age_ns: u64::try_from(config.max_age.as_nanos()).unwrap_or(u64::MAX),
+            durability: config.durability,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub struct Log {
+    shared: Arc<Shared>,
+    limits: Limits,
+    /// The segment that is written to; none before the first write and after a failure.
+    active: Option<Active>,
+    /// Where the next segment may begin at the earliest.
+    reserved: u64,
+}
+
+#[derive(Debug)]
+struct Active {
+    header: segment::Header,
+    file: Arc<dyn File>,
+    /// Bytes of whole records.
+    len: u64,
+    /// A failed write could not be cut off yet.
+    torn: bool,
+}
+
+/// A batch to write, with the checksum of its bytes.
+pub trait Pending {
+    fn batch(&self) -> &MaskedBatch;
+    fn body_crc(&self) -> u32;
+
+    fn record_len(&self) -> u64 {
+        (record::HEADER_LEN + self.batch().bytes().len()) as u64
+    }
+}
+
+impl Log {
+    /// Opens what is on the disk; `fresh` names the log if there is none yet.
+    pub fn open(disk: Arc<dyn Disk>, limits: Limits, fresh: u128) -> io::Result<Log> {
+        let (state, reserved) = recover(&*disk, limits.segment_size, fresh)?;
+        Ok(Log { shared: Arc::new(Shared::new(disk, state)), limits, active: None, reserved })
+    }
+
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Writes as many of `group` as go into one segment, in their order, and publishes them. Says where the first
+    /// one lies and how many they are. On an error none of them is in the log.
+    pub fn write(&mut self, group: &[impl Pending], now_unix_ns: u64) -> io::Result<(Position, usize)> {
+        let result = self.write_group(group, now_unix_ns);
+        self.shared.writable.store(result.is_ok(), std::sync::atomic::Ordering::Relaxed);
+        result
+    }
+
+    fn write_group(&mut self, group: &[impl Pending], now_unix_ns: u64) -> io::Result<(Position, usize)> {
+        let mut active = self.take_active(group[0].record_len(), now_unix_ns)?;
+        let group = fitting(group, active.header.capacity - active.len);
+        let start = active.header.first + active.len;
+        let spans = self.shared.state().spans;
+        let headers = headers(group, start, spans);
+        let written = write_records(&*active.file, segment::HEADER_LEN + active.len, &headers, group);
+        if let Err(error) = written {
+            active.cut();
+            self.active = Some(active);
+            return Err(error);
+        }
+        if self.limits.durability == Durability::Power
+            && let Err(error) = active.file.sync()
+        {
+            // The kernel forgets what it failed to write, so this file is not to be trusted with more.
+            active.cut();
+            self.active = active.torn.then_some(active);
+            return Err(error);
+        }
+        active.len += group.iter().map(Pending::record_len).sum::<u64>();
+        self.active = Some(active);
+        self.shared.publish(group.iter().zip(&headers).map(|(pending, (header, _))| Record {
+            position: Position(header.position),
+            next: Position(header.position + header.record_len()),
+            spans_before: header.spans_before,
+            batch: pending.batch().clone(),
+        }));
+        Ok((Position(start), group.len()))
+    }
+
+    /// The segment that a record of `len` bytes goes to; a new one if it does not fit into the present one.
+    fn take_active(&mut self, len: u64, now_unix_ns: u64) -> io::Result<Active> {
+        if let Some(mut active) = self.active.take() {
+            if active.torn {
+                active.cut();
+            }
+            if active.torn {
+                self.active = Some(active);
+                return Err(io::Error::other("a failed write cannot be cut off"));
+            }
+            if active.len + len <= active.header.capacity {
+                return Ok(active);
+            }
+            active.seal();
+        }
+        self.begin_segment(len, now_unix_ns)
+    }
+
+    fn begin_segment(&mut self, len: u64, now_unix_ns: u64) -> io::Result<Active> {
+        let header = {
+            let state = self.shared.state();
+            segment::Header {
+                instance: state.instance,
+                first: self.reserved,
+                capacity: self.limits.segment_size.max(len),
+                spans_before: state.spans,
+                created_unix_ns: now_unix_ns,
+            }
+        };
+        let disk = &*self.shared.disk;
+        let file = match segment::create(disk, &header) {
+            Ok(file) => file,
+            Err(error) => {
+                // Best effort: an empty file that stays is known as such at the next start.
+                let _ = disk.remove(&segment::file_name(header.first));
+                return Err(error);
+            }
+        };
+        self.reserved = header.first + header.capacity;
+        let mut state = self.shared.state();
+        let bytes_before = state.segments.last().map_or(0, |last| last.bytes_before + last.len);
+        state.segments.push(Segment { header, len: 0, bytes_before });
+        state.end = header.first;
+        Ok(Active { header, file, len: 0, torn: false })
+    }
+
+    /// Closes the present segment when its first records come of age, and deletes what nobody needs any more.
+    pub fn retain(&mut self, now_unix_ns: u64) {
+        let age = |active: &Active| now_unix_ns.saturating_sub(active.header.created_unix_ns);
+        // A quarter, so that nothing stays much longer than `max_age` where little is written.
+        if self
+            .active
+            .as_ref()
+            .is_some_and(|active| active.len > 0 && age(active) > self.limits.max_age_ns / 4)
+        {
+            self.close_segment();
+        }
+        while self.expired(now_unix_ns) {
+            if !self.delete_oldest() {
+                return;
+            }
+        }
+    }
+
+    /// Makes room on a full disk: gives up the oldest segment that is only kept for look-up.
+    pub fn make_room(&mut self) -> bool {
+        self.is_oldest_passed() && self.delete_oldest()
+    }
+
+    fn is_oldest_passed(&self) -> bool {
+        let state = self.shared.state();
+        // The newest stays: it knows where the log goes on.
+        state.segments.len() > 1 && state.segments[0].end() <= state.passed_by_all()
+    }
+
+    fn expired(&self, now_unix_ns: u64) -> bool {
+        if !self.is_oldest_passed() {
+            return false;
+        }
+        let state = self.shared.state();
+        // The next one was begun when the last record of this one was written, or later.
+        let closed_unix_ns = state.segments[1].header.created_unix_ns;
+        let is_old = now_unix_ns.saturating_sub(closed_unix_ns) > self.limits.max_age_ns;
+        is_old || state.bytes() > self.limits.max_size
+    }
+
+    fn delete_oldest(&mut self) -> bool {
+        let disk = &self.shared.disk;
+        let first = self.shared.state().segments[0].header.first;
+        match disk.remove(&segment::file_name(first)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!("cannot delete an old journal segment: {error}");
+                false
+            }
+            _ => {
+                self.shared.state().segments.remove(0);
+                true
+            }
+        }
+    }
+
+    /// Makes everything written so far survive a power cut; the next write begins a new segment.
+    pub fn close_segment(&mut self) {
+        if let Some(active) = self.active.take_if(|active| !active.torn) {
+            active.seal();
+            if let Err(error) = active.file.sync() {
+                tracing::warn!("cannot sync the journal: {error}");
+            }
+        }
+    }
+}
+
+impl Active {
+    /// Cuts off what a failed write left.
+    fn cut(&mut self) {
+        self.torn = self.file.truncate(segment::HEADER_LEN + self.len).is_err();
+    }
+
+    /// Gives back what was reserved and not used.
+    fn seal(&self) {
+        // Without it the file holds a little more of the disk until it is deleted.
+        let _ = self.file.truncate(segment::HEADER_LEN + self.len);
+    }
+}
+
+/// The first ones that fit into `room` bytes and one writev.
+fn fitting<P: Pending>(group: &[P], room: u64) -> &[P] {
+    let mut bytes = 0;
+    let fits = |pending: &&P| {
+        bytes += pending.record_len();
+        bytes <= room
+    };
+    let count = group.iter().take(GROUP_MAX).take_while(fits).count();
+    &group[..count]
+}
+
+type EncodedHeader = (record::Header, [u8; record::HEADER_LEN]);
+
+fn headers(group: &[impl Pending], mut position: u64, mut spans_before: u64) -> Vec<EncodedHeader> {
+    let mut out = Vec::with_capacity(group.len());
+    for pending in group {
+        let batch = pending.batch();
+        let header = record::Header {
+            body_len: batch.bytes().len() as u32,
+            spans: batch.spans(),
+            received_unix_ns: batch.received_unix_ns(),
+            spans_before,
+            position,
+            hops: batch.hops(),
+        };
+        position += header.record_len();
+        spans_before += u64::from(header.spans);
+        out.push((header, header.encode(pending.body_crc())));
+    }
+    out
+}
+
+fn write_records(
+    file: &dyn File,
+    at: u64,
+    headers: &[EncodedHeader],
+    group: &[impl Pending],
+) -> io::Result<()> {
+    let parts = headers
+        .iter()
+        .zip(group)
+        .flat_map(|((_, header), pending)| [IoSlice::new(header), IoSlice::new(pending.batch().bytes())]);
+    disk::write_all(file, &mut parts.collect::<Vec<_>>(), at)
+}

@@ -6,27 +6,26 @@
 //! ```
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::expose::{self, Sources};
+use crate::expose::{self, Health, Sources};
 use crate::forward::{self, Destination};
 use crate::journal::{self, Journal, Refused};
 use crate::listen;
 use crate::mask::{Masked, Masking};
 use crate::outcome::Outcomes;
 use crate::receive::{self, Accepted, ReceivedBatch, Refusal, Sink};
-use crate::rollup::{self, Rollup};
+use crate::rollup;
 
 /// Senders are asked to come back after this when the journal can't take their batch.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// Of the 10 s that a stop may take: requests in flight, then what the destinations still take.
 const STOP_RECEIVE: Duration = Duration::from_secs(3);
 const STOP_FORWARD: Duration = Duration::from_secs(4);
-const STOP_EXPOSE: Duration = Duration::from_secs(1);
 
 /// Why the daemon can't start.
 #[derive(Debug, thiserror::Error)]
@@ -47,52 +46,76 @@ pub enum StartError {
 pub struct Pipeline {
     receiver: receive::Receiver,
     journal: Journal,
-    rollup: Rollup,
     destinations: Arc<Vec<Destination>>,
     server: expose::Server,
-    draining: Arc<AtomicBool>,
+    health: Arc<Health>,
 }
 
 impl Pipeline {
     /// Starts every stage, the last one first, so that the first batch finds all of them running.
     pub fn start(config: Config, clock: &Clock) -> Result<Pipeline, StartError> {
         let outcomes = Arc::new(Outcomes::default());
-        let draining = Arc::new(AtomicBool::new(false));
+        let health = Arc::new(Health::default());
         let masking = Masking::new(Arc::new(spanmill_mask::Masker::new(config.mask)?), Arc::clone(&outcomes));
         let page = listen::bind(config.expose.listen)?;
 
         let dir = config.journal.dir.display().to_string();
-        let journal = journal::start(config.journal, clock.clone())
+        let journal = journal::start(config.journal, clock.clone(), Arc::clone(&outcomes))
             .map_err(|cause| StartError::Journal { dir, cause })?;
         let rollup = rollup::start(config.rollup, &journal, clock.clone());
         let destinations = config.forward.into_iter();
         let destinations = destinations.map(|config| forward::start(config, &journal, clock.clone()));
-        let destinations = Arc::new(destinations.collect::<Result<Vec<_>, _>>()?);
+        let destinations = Arc::new(destinations.collect::<Vec<_>>());
         let sources = Sources {
-            rollup: rollup.clone(),
+            rollup,
             journal: journal.clone(),
             destinations: Arc::clone(&destinations),
             outcomes: Arc::clone(&outcomes),
             clock: clock.clone(),
-            draining: Arc::clone(&draining),
+            health: Arc::clone(&health),
         };
-        let server = expose::start(&config.expose, page, sources)?;
-        let path = Path { masking, journal: journal.clone(), outcomes: Arc::clone(&outcomes) };
+        let server = expose::start(config.expose, page, sources)?;
+        let path = Path {
+            masking,
+            journal: journal.clone(),
+            outcomes: Arc::clone(&outcomes),
+            health: Arc::clone(&health),
+        };
         let receiver = receive::start(config.receive, &path, clock, &outcomes)?;
-        Ok(Pipeline { receiver, journal, rollup, destinations, server, draining })
+        Ok(Pipeline { receiver, journal, destinations, server, health })
+    }
+
+    /// Says where everything is.
+    pub fn announce(&self) {
+        let (grpc, http, page) = (self.receiver.grpc, self.receiver.http, self.server.local_addr());
+        tracing::info!(
+            "OTLP/gRPC on {grpc}, OTLP/HTTP on {http}, local socket {}",
+            self.receiver.socket.display()
+        );
+        for destination in self.destinations.iter() {
+            tracing::info!("forwarding to {}", destination.name());
+        }
+        if self.destinations.is_empty() {
+            tracing::info!("forwarding to nobody: the configuration has no [forward.NAME]");
+        }
+        tracing::info!("page and API on http://{page}/");
+    }
+
+    /// Where the page listens.
+    pub fn page(&self) -> SocketAddr {
+        self.server.local_addr()
     }
 
     /// Stops in the order of the data, within 10 s: nothing new comes in, what was accepted is synced, the
     /// destinations get what they still take, and the page stays until the end.
     pub async fn stop(self) {
-        self.draining.store(true, Ordering::Relaxed);
+        self.health.drain();
         self.receiver.stop(STOP_RECEIVE).await;
         self.journal.close().await;
         for destination in self.destinations.iter() {
             destination.stop(STOP_FORWARD).await;
         }
-        self.rollup.stop().await;
-        self.server.stop(STOP_EXPOSE).await;
+        self.server.stop().await;
     }
 }
 
@@ -102,6 +125,7 @@ struct Path {
     masking: Masking,
     journal: Journal,
     outcomes: Arc<Outcomes>,
+    health: Arc<Health>,
 }
 
 impl Sink for Path {
@@ -112,7 +136,13 @@ impl Sink for Path {
         })?;
         let spans = u64::from(batch.spans());
         if spans > 0 {
-            self.journal.append(batch).await.map_err(refusal)?;
+            match self.journal.append(batch).await {
+                Ok(_) => self.health.journal_accepted(),
+                Err(refused) => {
+                    self.health.journal_refused(&refused);
+                    return Err(refusal(&refused));
+                }
+            }
         }
         self.outcomes.received(transport, spans);
         self.outcomes.invalid_spans(u64::from(rejected_spans));
@@ -120,6 +150,6 @@ impl Sink for Path {
     }
 }
 
-fn refusal(refused: Refused) -> Refusal {
+fn refusal(refused: &Refused) -> Refusal {
     Refusal::Overload { reason: refused.to_string(), retry_after: RETRY_AFTER }
 }

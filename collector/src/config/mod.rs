@@ -7,13 +7,12 @@ mod place;
 mod resolve;
 mod units;
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 pub use file::File;
 pub use place::Error;
 
-use crate::{forward, journal, receive, rollup};
+use crate::{expose, forward, journal, receive, rollup};
 
 /// What the daemon runs with.
 #[derive(Debug, Clone)]
@@ -24,14 +23,7 @@ pub struct Config {
     pub journal: journal::Config,
     pub forward: Vec<forward::Config>,
     pub rollup: rollup::Config,
-    pub expose: Expose,
-}
-
-/// `[expose]`.
-#[derive(Debug, Clone)]
-pub struct Expose {
-    pub listen: SocketAddr,
-    pub jaeger_ui: Option<String>,
+    pub expose: expose::Config,
 }
 
 impl Config {

@@ -59,11 +59,7 @@ impl Source {
     }
 
     /// Replaces each `${NAME}` outside of comment lines by what `variable` says.
-    pub fn new(
-        path: &Path,
-        text: &str,
-        variable: impl Fn(&str) -> Option<String>,
-    ) -> Result<Source, Error> {
+    pub fn new(path: &Path, text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Source, Error> {
         let mut source = Source { path: path.to_owned(), text: String::new(), filled: false };
         for (index, line) in text.split_inclusive('\n').enumerate() {
             let mut rest = line;

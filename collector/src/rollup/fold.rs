@@ -168,8 +168,7 @@ impl Fold {
             return target;
         }
         let named = name::name(&clues, &self.registry);
-        let target =
-            Target { provider: self.admit(&named.who, environment), conflict: named.conflict };
+        let target = Target { provider: self.admit(&named.who, environment), conflict: named.conflict };
         self.cache.remember(target);
         target
     }

@@ -136,7 +136,7 @@ async fn serve(
         Reply::TakeAndDie => {
             take();
             die.send(()).await.unwrap();
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
         Reply::Hang => std::future::pending().await,
     }

@@ -20,7 +20,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use super::facts::Facts;
-use super::{Config, Health, Server, serve};
+use super::{Config, Server, serve};
 use crate::mask::MaskedBatch;
 use crate::outcome::{Outcomes, Rejected, Transport};
 use crate::rollup::{self, Baseline, Board, Conversion, Durations, Figures, Point, Series, Totals, Verdict};
@@ -33,7 +33,8 @@ const NOW_S: u64 = 1_795_378_503;
 /// What the stages would say.
 struct Known {
     outcomes: Outcomes,
-    health: Health,
+    draining: AtomicBool,
+    journal_writable: AtomicBool,
     recovered: AtomicBool,
     board: watch::Sender<Arc<Board>>,
     totals: Vec<Totals>,
@@ -50,7 +51,8 @@ impl Known {
         let destination = forward::Status { forwarded: 90, queued: 10, lag_s: 1.5, ..Default::default() };
         Known {
             outcomes,
-            health: Health::default(),
+            draining: AtomicBool::new(false),
+            journal_writable: AtomicBool::new(true),
             recovered: AtomicBool::new(true),
             board: watch::Sender::new(Arc::new(board(NOW_S, 60))),
             totals: vec![totals("sberbank")],
@@ -67,8 +69,11 @@ impl Facts for Known {
     fn outcomes(&self) -> &Outcomes {
         &self.outcomes
     }
-    fn health(&self) -> &Health {
-        &self.health
+    fn draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+    fn journal_writable(&self) -> bool {
+        self.journal_writable.load(Ordering::Relaxed)
     }
     fn recovered(&self) -> bool {
         self.recovered.load(Ordering::Relaxed)

@@ -25,7 +25,7 @@ use super::facts::Facts;
 use super::problem::Problem;
 use crate::mask::MaskedBatch;
 
-/// How far back a look-up goes, whichever comes first: about a second of reading.
+/// How far back a look-up goes, whichever comes first: an index is what would make more of it quick.
 const SCAN_BYTES_MAX: u64 = 256 << 20;
 const SCAN_AGE_MAX: Duration = Duration::from_secs(15 * 60);
 /// Look-ups at once, and how long one may wait for its turn: the journal's disk is there for writing first.

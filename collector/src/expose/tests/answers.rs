@@ -5,7 +5,6 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
 use super::*;
-use crate::journal::Refused;
 
 #[tokio::test]
 async fn providers_have_every_field_of_the_api_and_no_other() {
@@ -124,7 +123,7 @@ async fn events_bring_each_board_with_its_id() {
         // What everybody is sent is also what everybody reads.
         assert_eq!(daemon.get("/api/v1/providers?window=60s").await.json(), data);
     }
-    soon("stop", daemon.server.stop()).await;
+    soon("stop", daemon.server.stop(PATIENCE)).await;
     assert!(soon("the end of the stream", body.frame()).await.is_none());
 }
 
@@ -163,15 +162,16 @@ async fn ready_says_no_only_while_nothing_can_be_taken() {
     assert_eq!(ready().await, (503, reading.to_owned()));
     daemon.facts.recovered.store(true, Ordering::Relaxed);
 
-    daemon.facts.health.journal_refused(&Refused::Disk(io::ErrorKind::StorageFull));
-    assert_eq!(ready().await, (503, r#"["the journal cannot be written: no storage space"]"#.to_owned()));
-    daemon.facts.health.journal_accepted();
+    daemon.facts.journal_writable.store(false, Ordering::Relaxed);
+    let disk = r#"["the journal cannot be written: see the daemon's log"]"#;
+    assert_eq!(ready().await, (503, disk.to_owned()));
+    daemon.facts.journal_writable.store(true, Ordering::Relaxed);
     assert_eq!(ready().await.0, 200);
 
     daemon.facts.destination.lock().unwrap().last_error = Some("connection refused".to_owned());
     assert_eq!(ready().await, (200, r#"["destination jaeger: connection refused"]"#.to_owned()));
 
-    daemon.facts.health.drain();
+    daemon.facts.draining.store(true, Ordering::Relaxed);
     assert_eq!(ready().await.0, 503);
     assert_eq!(daemon.get("/healthz").await.status, 200);
 }

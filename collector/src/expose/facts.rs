@@ -8,8 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::Sources;
-use crate::journal::{Journal, Position};
-use crate::mask::MaskedBatch;
+use crate::journal::{Journal, Position, Record};
 use crate::outcome::Outcomes;
 use crate::rollup::{self, Board, Series, Totals};
 use crate::{forward, journal};
@@ -33,8 +32,8 @@ pub(super) trait Facts: Send + Sync + 'static {
     /// False when the last write failed.
     fn journal_writable(&self) -> bool;
     fn destinations(&self) -> Vec<(String, forward::Status)>;
-    /// Shows `visit` the batches of the last `bytes` of the journal, oldest first, until it says false. Blocks.
-    fn recent(&self, bytes: u64, visit: &mut dyn FnMut(&MaskedBatch) -> bool) -> io::Result<()>;
+    /// Shows `visit` the records of the last `bytes` of the journal, oldest first, until it says false. Blocks.
+    fn recent(&self, bytes: u64, visit: &mut dyn FnMut(&Record) -> bool) -> io::Result<()>;
 }
 
 impl Facts for Sources {
@@ -86,12 +85,12 @@ impl Facts for Sources {
         self.destinations.iter().map(|one| (one.name().to_owned(), one.status())).collect()
     }
 
-    fn recent(&self, bytes: u64, visit: &mut dyn FnMut(&MaskedBatch) -> bool) -> io::Result<()> {
+    fn recent(&self, bytes: u64, visit: &mut dyn FnMut(&Record) -> bool) -> io::Result<()> {
         scan(&self.journal, bytes, visit)
     }
 }
 
-fn scan(journal: &Journal, bytes: u64, visit: &mut dyn FnMut(&MaskedBatch) -> bool) -> io::Result<()> {
+fn scan(journal: &Journal, bytes: u64, visit: &mut dyn FnMut(&Record) -> bool) -> io::Result<()> {
     let end = *journal.end().borrow();
     let from = Position(end.0.saturating_sub(bytes)).max(journal.first());
     let mut reader = journal.reader(from);
@@ -104,7 +103,7 @@ fn scan(journal: &Journal, bytes: u64, visit: &mut dyn FnMut(&MaskedBatch) -> bo
             break;
         }
         for record in records.drain(..) {
-            if !visit(&record.batch) {
+            if !visit(&record) {
                 return Ok(());
             }
         }
@@ -120,6 +119,7 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::journal::{Config, Durability};
+    use crate::mask::MaskedBatch;
 
     /// A journal of 200 batches of 1,000 bytes in segments of about sixteen.
     async fn journal(dir: &TempDir) -> Journal {
@@ -140,8 +140,8 @@ mod tests {
 
     fn seen(journal: &Journal, bytes: u64) -> Vec<u8> {
         let mut seen = Vec::new();
-        scan(journal, bytes, &mut |batch| {
-            seen.push(batch.bytes()[0]);
+        scan(journal, bytes, &mut |record| {
+            seen.push(record.batch.bytes()[0]);
             true
         })
         .unwrap();

@@ -10,17 +10,15 @@ mod facts;
 mod guard;
 mod health;
 mod metrics;
+mod page;
 mod problem;
 mod providers;
 mod series;
 mod stats;
 #[cfg(test)]
 mod tests;
-mod time;
 mod traces;
 mod window;
-
-pub use time::rfc3339;
 
 use std::io;
 use std::net::SocketAddr;

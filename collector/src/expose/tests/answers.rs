@@ -83,9 +83,11 @@ async fn a_series_has_the_points_of_its_range() {
 #[tokio::test]
 async fn the_sums_of_each_destination_add_up_to_what_was_received() {
     let answer = daemon(Known::new()).get("/api/v1/stats").await.json();
-    let want = "received rejected invalid_spans masked rolled_up late name_conflicts journal destinations";
+    let want = "received rejected invalid_spans masked rolled_up late backwards name_conflicts \
+                unreadable_batches journal destinations";
     assert_eq!(keys(&answer), sorted(want));
     assert_eq!(answer["rejected"]["too_large"], 1);
+    assert_eq!(answer["late"], serde_json::json!({ "late": 4, "too_late": 1, "from_the_future": 0 }));
     assert_eq!(keys(&answer["journal"]), sorted("position bytes oldest_s corrupt_records"));
     let jaeger = &answer["destinations"]["jaeger"];
     let want = "recovered forwarded duplicates not_for_forwarding rejected_by_destination dropped queued \
@@ -119,7 +121,7 @@ async fn events_bring_each_board_with_its_id() {
         let (head, data) = text.split_once("data: ").unwrap();
         assert_eq!(head, format!("id: {}000\nevent: providers\n", NOW_S + second));
         let data: Value = serde_json::from_str(data.trim_end()).unwrap();
-        assert_eq!(data["at"], crate::expose::rfc3339((NOW_S + second) * 1_000_000_000));
+        assert_eq!(data["at"], rollup::rfc3339((NOW_S + second) * 1_000_000_000));
         // What everybody is sent is also what everybody reads.
         assert_eq!(daemon.get("/api/v1/providers?window=60s").await.json(), data);
     }
@@ -197,4 +199,17 @@ async fn every_answer_is_kept_from_being_taken_for_a_page() {
         assert!(answer.header("content-security-policy").starts_with("default-src 'none'"), "{path}");
         assert_eq!(answer.header("access-control-allow-origin"), "", "{path}");
     }
+}
+
+#[tokio::test]
+async fn the_page_is_served_under_the_same_guard() {
+    let daemon = daemon(Known::new());
+    for path in ["/", "/p/sberbank", "/t/4bf92f3577b34da6a3ce929d0e0e4736"] {
+        let answer = daemon.get(path).await;
+        assert_eq!(answer.status, 200, "{path}");
+        assert!(answer.header("content-type").starts_with("text/html"), "{path}");
+        let policy = answer.header("content-security-policy");
+        assert!(policy.contains("script-src 'self'"), "the page's own policy stands: {policy}");
+    }
+    assert_eq!(daemon.ask(Method::GET, "/", &[("host", "evil.example")]).await.status, 421);
 }

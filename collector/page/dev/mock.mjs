@@ -71,7 +71,7 @@ function provider(one, t) {
   const learning = one.trouble === "learning";
   const verdict = one.trouble ?? "ok";
   const normal = { p95_ms: one.p50 * one.spread, failure_ratio: 0.002, calls_per_s: one.rate };
-  const evidence = {
+  const evidence = one.evidence ?? {
     slow: `p95 ${(f.p95_ms / 1000).toFixed(2)} s, normally ${(normal.p95_ms / 1000).toFixed(2)} s; 61 % of ${f.count} calls slower than 0.64 s, normally 5 %; 20 of 20 hosts`,
     failing: `${Math.round(100 * (ratio(bad, f.count) ?? 0))} % of ${f.count} calls failed, normally 0.2 %; mostly HTTP 503, from one address of three`,
   };
@@ -89,8 +89,8 @@ function provider(one, t) {
     scope: verdict === "failing" ? "endpoint:10.4.7.12:443" : "everyone",
     evidence: evidence[verdict] ?? null,
     last_success: new Date(t * 1000).toISOString(),
-    owner: "payments",
-    runbook: null,
+    owner: one.owner ?? "payments",
+    runbook: one.runbook ?? null,
     status_page: null,
     muted: false,
   };
@@ -194,9 +194,9 @@ function events(request, response, all) {
   request.on("close", () => clearInterval(timer));
 }
 
-/** Connect-style middleware for `/api/*`; `size` providers, 0 for a daemon without traffic. */
-export function mockApi({ size = CAST.length } = {}) {
-  const all = cast(size);
+/** Connect-style middleware for `/api/*`; `size` providers, 0 for a daemon without traffic; `also` adds some of one's own. */
+export function mockApi({ size = CAST.length, also = [] } = {}) {
+  const all = [...cast(size), ...also];
   return (request, response, next) => {
     const url = new URL(request.url, "http://mock");
     const [, name, view] = /^\/api\/v1\/providers\/([^/]+)(\/series)$/.exec(url.pathname) ?? [];

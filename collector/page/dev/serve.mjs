@@ -18,8 +18,8 @@ async function file(path, response) {
   return response.end(body);
 }
 
-export function serve({ port = 0, size } = {}) {
-  const api = mockApi(size === undefined ? {} : { size });
+export function serve({ port = 0, ...mock } = {}) {
+  const api = mockApi(mock);
   const server = createServer((request, response) => api(request, response, () => file(new URL(request.url, "http://x").pathname, response)));
   return new Promise((resolve) => server.listen(port, "127.0.0.1", () => resolve({ server, url: `http://127.0.0.1:${server.address().port}` })));
 }

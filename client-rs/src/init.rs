@@ -124,7 +124,7 @@ pub fn flush(timeout: Duration) -> bool {
     Engine::running().is_none_or(|engine| engine.flush(timeout))
 }
 
-/// The counters of the running client; all zero when none runs.
+/// The counters of the client, also after it was shut down; all zero before it was started.
 pub fn stats() -> Stats {
-    Engine::running().map(Engine::stats).unwrap_or_default()
+    Engine::latest().map(Engine::stats).unwrap_or_default()
 }

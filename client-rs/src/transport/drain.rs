@@ -124,12 +124,17 @@ impl Worker {
                 next_sweep = now + interval;
             }
             self.engine.queue().take(sweep, &mut self.pending);
+            if orders.deadline.is_some() {
+                self.link.retry_now();
+            }
             let until = self.send();
             self.drop_older_than(now.checked_sub(self.engine.hold()));
             if self.pending.is_empty() {
                 self.engine.desk().tell(|desk| desk.flushes_done = orders.flushes_asked);
             }
-            if orders.deadline.is_some_and(|deadline| self.pending.is_empty() || now >= deadline) {
+            // A daemon that is slow gets the time that is left; for one that is absent nobody waits.
+            let give_up = |deadline| now >= deadline || until.is_some();
+            if orders.deadline.is_some_and(|deadline| self.pending.is_empty() || give_up(deadline)) {
                 self.drop_older_than(Some(Instant::now()));
                 return self.engine.desk().tell(|desk| desk.ended = true);
             }

@@ -3,18 +3,38 @@
 //! One thread follows the journal in order, so the figures are the fold over its records, each once. Never
 //! waits for a destination, and never makes a label of a path, a query, a body or a raw span name.
 
+mod board;
+mod cache;
+mod environment;
 mod figures;
+#[cfg(test)]
+mod fixture;
+pub mod fold;
+pub mod host;
+mod key;
+mod latency;
+pub mod name;
+mod operations;
+pub mod outcome;
+mod provider;
 pub mod registry;
+pub mod span;
+mod thread;
+mod totals;
+mod window;
 
-pub use figures::{Baseline, Board, Conversion, Figures, Point, Series, Verdict};
+pub use figures::{Baseline, Board, Conversion, Figures, Point, Series, Verdict, rfc3339};
+pub use totals::{BUCKETS_S, Durations, Totals};
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::journal::Journal;
+use fold::Fold;
 
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -28,77 +48,94 @@ pub struct Config {
 }
 
 /// Starts the roll-up on a thread of its own: first what the journal holds of the last 15 minutes, then live.
-pub fn start(_config: Config, _journal: &Journal, _clock: Clock) -> Rollup {
-    unimplemented!()
+pub fn start(config: Config, journal: &Journal, clock: Clock) -> Rollup {
+    let (board, _) = watch::channel(Arc::default());
+    let shared = Arc::new(Shared {
+        fold: Mutex::new(Fold::new(config, clock.unix_ns())),
+        board,
+        clock,
+        is_ready: AtomicBool::new(false),
+        stops: AtomicBool::new(false),
+    });
+    let thread = thread::Thread::spawn(journal.clone(), Arc::clone(&shared));
+    Rollup { shared, _thread: Arc::new(thread) }
 }
 
-/// The read handle. Cheap to clone.
+/// What the thread and the handles share.
+#[derive(Debug)]
+struct Shared {
+    fold: Mutex<Fold>,
+    board: watch::Sender<Arc<Board>>,
+    clock: Clock,
+    is_ready: AtomicBool,
+    stops: AtomicBool,
+}
+
+impl Shared {
+    fn fold(&self) -> MutexGuard<'_, Fold> {
+        self.fold.lock().expect("the roll-up does not panic, so its lock is never poisoned")
+    }
+}
+
+/// The read handle. Cheap to clone; when the last one goes, the thread ends.
 #[derive(Debug, Clone)]
-pub struct Rollup {}
+pub struct Rollup {
+    shared: Arc<Shared>,
+    _thread: Arc<thread::Thread>,
+}
 
 impl Rollup {
     /// False while the journal of before the start is still being read.
     pub fn is_ready(&self) -> bool {
-        unimplemented!()
+        self.shared.is_ready.load(Ordering::Acquire)
     }
+
     /// The trailing 60 s, computed once a second and shared by all readers.
     pub fn board(&self) -> watch::Receiver<Arc<Board>> {
-        unimplemented!()
+        self.shared.board.subscribe()
     }
+
     /// The trailing `window`, up to 15 min, computed for this call.
-    pub fn window(&self, _window: Duration) -> Board {
-        unimplemented!()
+    pub fn window(&self, window: Duration) -> Board {
+        let now_ns = self.shared.clock.unix_ns();
+        self.shared.fold().board(now_ns, window)
     }
-    /// One provider over time; `None` = no such provider. Times in unix seconds, `step` a multiple of 1 s.
-    pub fn series(&self, _name: &str, _from_s: u64, _to_s: u64, _step_s: u64) -> Option<Series> {
-        unimplemented!()
+
+    /// One provider over time; `None` = no such provider. Times in unix seconds, `to_s` excluded, `step_s` a
+    /// multiple of 1 s. Reaches back 15 min.
+    pub fn series(&self, name: &str, from_s: u64, to_s: u64, step_s: u64) -> Option<Series> {
+        let now_ns = self.shared.clock.unix_ns();
+        self.shared.fold().series(now_ns, name, from_s, to_s, step_s)
     }
+
     /// Cumulative counters since the start of the process, per provider, operation and outcome, for `/metrics`.
     pub fn totals(&self) -> Vec<Totals> {
-        unimplemented!()
+        self.shared.fold().totals()
     }
+
     /// What became of the spans, for `/api/v1/stats`.
     pub fn stats(&self) -> Stats {
-        unimplemented!()
+        self.shared.fold().stats()
     }
 }
 
-/// Cumulative figures of one provider.
-#[derive(Debug, Clone)]
-pub struct Totals {
-    pub provider: String,
-    /// Operation, outcome, calls.
-    pub calls: Vec<(String, &'static str, u64)>,
-    /// Per outcome: sum of durations in seconds, count, and cumulative counts at [`BUCKETS_S`].
-    pub durations: Vec<Durations>,
-}
-
-#[derive(Debug, Clone)]
-pub struct Durations {
-    pub outcome: &'static str,
-    pub sum_s: f64,
-    pub count: u64,
-    /// Calls of at most the bound, one for each of [`BUCKETS_S`].
-    pub at_most: Vec<u64>,
-}
-
-/// Bounds of the classic histogram in seconds: card and bank timeouts are commonly 15–60 s, and the
-/// conventions' own bounds stop at 10.
-pub const BUCKETS_S: [f64; 18] = [
-    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0,
-];
-
-/// What the roll-up did with the spans it was given.
-#[derive(Debug, Clone, Copy, Default, serde::Serialize)]
+/// What the roll-up did with the spans it was given, since the start of the process.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Stats {
     /// Spans read from the journal.
     pub spans: u64,
     /// Of those, calls and attempts counted to a provider.
     pub rolled_up: u64,
-    /// Calls that ended more than 15 min before they arrived: counted here, still forwarded.
+    /// Of those, calls and attempts that ended more than 30 s before they arrived.
+    pub late: u64,
+    /// Calls and attempts that ended more than 15 min before they arrived: counted here, still forwarded.
     pub too_late: u64,
-    /// Calls whose end lay after their arrival by more than 2 s.
+    /// Calls and attempts whose end lay after their arrival by more than 2 s; counted at their arrival.
     pub from_the_future: u64,
+    /// Calls that ended before they began; counted with a duration of 0.
+    pub backwards: u64,
     /// Spans whose explicit provider and registry rule for the host disagree.
     pub name_conflicts: u64,
+    /// Batches that could not be read to their end. The mask stage lets none through, so any is a defect.
+    pub unreadable_batches: u64,
 }

@@ -1,0 +1,3 @@
+//! `spanmill load`: OTLP load of realistic provider calls.
+
+pub mod payload;

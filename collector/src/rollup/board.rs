@@ -1,0 +1,127 @@
+//! Figures out of the windows: the board of all providers, and one provider over time.
+
+use std::time::Duration;
+
+use super::figures::{Board, Conversion, Figures, Point, Series, Verdict, rfc3339};
+use super::fold::Fold;
+use super::outcome::Outcome;
+use super::provider::Provider;
+use super::registry::Registry;
+use super::window::{SECONDS, Sum};
+
+/// A clock may be ahead of ours by 2 s and the present second is not over: both are part of now.
+const AHEAD_S: u64 = 4;
+
+impl Fold {
+    /// All providers over the trailing `window`, with the second that is not over, by name.
+    pub fn board(&mut self, now_ns: u64, window: Duration) -> Board {
+        let now_s = now_ns / 1_000_000_000;
+        let window_s = window.as_secs().clamp(1, SECONDS);
+        let Fold { providers, registry, sum, .. } = self;
+        let mut providers: Vec<Figures> = providers
+            .iter()
+            .map(|provider| {
+                sum.clear();
+                provider.window.sum_into(begin(now_s, window_s), now_s + AHEAD_S, sum);
+                figures(provider, registry, sum, now_s, window_s)
+            })
+            .collect();
+        providers.sort_by(|a, b| a.name.cmp(&b.name));
+        Board { at_unix_ns: now_ns, window_s, providers }
+    }
+
+    /// One provider in steps of `step_s`, from the step that `from_s` is in up to `to_s`, which is not part of
+    /// it. Reaches back 15 min.
+    pub fn series(&mut self, now_ns: u64, name: &str, from_s: u64, to_s: u64, step_s: u64) -> Option<Series> {
+        let now_s = now_ns / 1_000_000_000;
+        let step_s = step_s.clamp(1, SECONDS);
+        let from_s = from_s.max(begin(now_s, SECONDS)) / step_s * step_s;
+        let to_s = to_s.min(now_s + AHEAD_S);
+        let provider = &self.providers[*self.by_name.get(name)?];
+        let sum = &mut self.sum;
+        let points = (from_s..to_s).step_by(step_s as usize).map(|t| {
+            sum.clear();
+            provider.window.sum_into(t, (t + step_s).min(to_s), sum);
+            point(t, sum)
+        });
+        Some(Series { name: name.to_owned(), step_s, points: points.collect() })
+    }
+}
+
+/// The first second of a window of `window_s` that ends with the present second.
+fn begin(now_s: u64, window_s: u64) -> u64 {
+    (now_s + 1).saturating_sub(window_s)
+}
+
+fn figures(provider: &Provider, registry: &Registry, sum: &Sum, now_s: u64, window_s: u64) -> Figures {
+    let counts = &sum.counts;
+    let calls = counts.calls();
+    let latency = sum.answered.quantiles([0.5, 0.95, 0.99]);
+    let at = |i: usize| latency.map(|found| ms(found[i].min(counts.max_ns)));
+    let conversion = |minutes: u64| {
+        provider.window.counts(begin(now_s, minutes * 60), now_s + AHEAD_S).conversion()
+    };
+    let table = provider.registered.map(|table| registry.provider(table));
+    Figures {
+        name: provider.name.clone(),
+        calls_per_s: calls as f64 / window_s as f64,
+        count: calls,
+        attempts: counts.attempts,
+        ok: counts.of(Outcome::Ok),
+        declined: counts.of(Outcome::Declined),
+        client_fault: counts.of(Outcome::ClientFault),
+        failed: counts.of(Outcome::Failed),
+        timeout: counts.of(Outcome::Timeout),
+        connect: counts.of(Outcome::Connect),
+        cancelled: counts.of(Outcome::Cancelled),
+        failure_ratio: counts.failure_ratio(),
+        conversion: Conversion { minutes_5: conversion(5), minutes_10: conversion(10), minutes_15: conversion(15) },
+        p50_ms: at(0),
+        p95_ms: at(1),
+        p99_ms: at(2),
+        max_ms: (calls > 0).then(|| ms(counts.max_ns)),
+        sum_ms: ms(counts.sum_ns),
+        failed_p95_ms: sum.other.quantiles([0.95]).map(|[p95]| ms(p95.min(counts.max_ns))),
+        in_flight: None,
+        oldest_in_flight_ms: None,
+        baseline: None,
+        verdict: Verdict::Learning,
+        since: None,
+        scope: None,
+        evidence: None,
+        last_success: (provider.last_ok_ns > 0).then(|| rfc3339(provider.last_ok_ns)),
+        owner: table.and_then(|table| table.owner.clone()),
+        runbook: table.and_then(|table| table.runbook.clone()),
+        status_page: table.and_then(|table| table.status_page.clone()),
+        muted: table.is_some_and(|table| table.mute),
+    }
+}
+
+fn point(t: u64, sum: &Sum) -> Point {
+    let counts = &sum.counts;
+    let latency = sum.answered.quantiles([0.5, 0.95, 0.99]);
+    let at = |i: usize| latency.map(|found| ms(found[i].min(counts.max_ns)));
+    Point {
+        t,
+        count: counts.calls(),
+        ok: counts.of(Outcome::Ok),
+        declined: counts.of(Outcome::Declined),
+        client_fault: counts.of(Outcome::ClientFault),
+        failed: counts.of(Outcome::Failed),
+        timeout: counts.of(Outcome::Timeout),
+        connect: counts.of(Outcome::Connect),
+        cancelled: counts.of(Outcome::Cancelled),
+        p50_ms: at(0),
+        p95_ms: at(1),
+        p99_ms: at(2),
+        max_ms: (counts.calls() > 0).then(|| ms(counts.max_ns)),
+        sum_ms: ms(counts.sum_ns),
+        in_flight: None,
+        oldest_in_flight_ms: None,
+    }
+}
+
+/// Milliseconds to the microsecond: what is finer is below the error of a bucket.
+fn ms(ns: u64) -> f64 {
+    (ns as f64 / 1e3).round() / 1e3
+}

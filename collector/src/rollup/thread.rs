@@ -1,0 +1,124 @@
+//! The thread that follows the journal: read, add, publish once a second, rest.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use super::Shared;
+use super::window::SECONDS;
+use crate::journal::{Journal, Position, Record};
+
+/// Bytes read at once: some thousand spans, a millisecond with the lock held.
+const READ_BYTES: usize = 1 << 20;
+/// The rest when there is nothing to read: a span may take 2 s to show, this is the least part of it.
+const REST: Duration = Duration::from_millis(25);
+/// The rest after the journal could not be read.
+const REST_AFTER_ERROR: Duration = Duration::from_secs(1);
+/// The window of the board that all readers share.
+const BOARD: Duration = Duration::from_secs(60);
+/// Reading on over this many bytes is cheaper than looking closer for where to begin.
+const NEAR_BYTES: u64 = 4 << 20;
+
+/// The running thread. Dropping it ends the thread and waits for that.
+#[derive(Debug)]
+pub struct Thread {
+    shared: Arc<Shared>,
+    handle: Option<JoinHandle<()>>,
+}
+
+impl Thread {
+    pub fn spawn(journal: Journal, shared: Arc<Shared>) -> Thread {
+        let of_thread = Arc::clone(&shared);
+        let handle = thread::Builder::new()
+            .name("rollup".to_owned())
+            .spawn(move || follow(&journal, &of_thread))
+            .expect("the process may start a thread; without it there is nothing to show");
+        Thread { shared, handle: Some(handle) }
+    }
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        self.shared.stops.store(true, Ordering::Release);
+        if let Some(handle) = self.handle.take() {
+            handle.thread().unpark();
+            if handle.join().is_err() {
+                tracing::error!("the roll-up thread panicked");
+            }
+        }
+    }
+}
+
+fn follow(journal: &Journal, shared: &Shared) {
+    let since_ns = shared.clock.unix_ns().saturating_sub(SECONDS * 1_000_000_000);
+    let end = *journal.end().borrow();
+    let begin = first_since(journal, since_ns).unwrap_or_else(|error| {
+        tracing::warn!(%error, "roll-up: cannot look for the last 15 minutes, reading the journal from its end");
+        end
+    });
+    let mut reader = journal.reader(begin);
+    let mut records = Vec::new();
+    let mut published_s = 0;
+    let mut failed = false;
+    while !shared.stops.load(Ordering::Acquire) {
+        let rest = match reader.read(READ_BYTES, &mut records) {
+            Ok(()) if records.is_empty() => REST,
+            Ok(()) => Duration::ZERO,
+            Err(_) if failed => REST_AFTER_ERROR,
+            Err(error) => {
+                tracing::error!(%error, "roll-up: cannot read the journal; trying again each second");
+                REST_AFTER_ERROR
+            }
+        };
+        failed = rest == REST_AFTER_ERROR;
+        add(shared, since_ns, records.drain(..));
+        let caught_up = !failed && !shared.is_ready.load(Ordering::Relaxed) && reader.position() >= end;
+        let now_s = shared.clock.unix_ns() / 1_000_000_000;
+        if now_s != published_s || caught_up {
+            publish(shared);
+            published_s = now_s;
+        }
+        if caught_up {
+            shared.is_ready.store(true, Ordering::Release);
+        }
+        if !rest.is_zero() {
+            thread::park_timeout(rest);
+        }
+    }
+}
+
+fn add(shared: &Shared, since_ns: u64, records: impl ExactSizeIterator<Item = Record>) {
+    if records.len() > 0 {
+        let mut fold = shared.fold();
+        records
+            .filter(|record| record.batch.received_unix_ns() >= since_ns)
+            .for_each(|record| fold.add(&record.batch));
+    }
+}
+
+fn publish(shared: &Shared) {
+    let now_ns = shared.clock.unix_ns();
+    let mut fold = shared.fold();
+    fold.tick(now_ns);
+    let board = fold.board(now_ns, BOARD);
+    drop(fold);
+    shared.board.send_replace(Arc::new(board));
+}
+
+/// A position at or a little before the first record that arrived at `since_ns` or later. Arrivals ascend with
+/// the position but for what parallel requests overtake, so halving finds it without reading the whole log.
+fn first_since(journal: &Journal, since_ns: u64) -> io::Result<Position> {
+    let (mut low, mut high) = (journal.first().0, journal.end().borrow().0);
+    while high.saturating_sub(low) > NEAR_BYTES {
+        let middle = low + (high - low) / 2;
+        let mut found = Vec::new();
+        journal.reader(Position(middle)).read(1, &mut found)?;
+        match found.first() {
+            Some(record) if record.batch.received_unix_ns() < since_ns => low = record.next.0,
+            _ => high = middle,
+        }
+    }
+    Ok(Position(low))
+}

@@ -8,11 +8,12 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::expose::{self, Health, Sources};
+use crate::expose::{self, Sources};
 use crate::forward::{self, Destination};
 use crate::journal::{self, Journal, Refused};
 use crate::listen;
@@ -26,6 +27,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// Of the 10 s that a stop may take: requests in flight, then what the destinations still take.
 const STOP_RECEIVE: Duration = Duration::from_secs(3);
 const STOP_FORWARD: Duration = Duration::from_secs(4);
+const STOP_EXPOSE: Duration = Duration::from_secs(1);
 
 /// Why the daemon can't start.
 #[derive(Debug, thiserror::Error)]
@@ -48,14 +50,14 @@ pub struct Pipeline {
     journal: Journal,
     destinations: Arc<Vec<Destination>>,
     server: expose::Server,
-    health: Arc<Health>,
+    draining: Arc<AtomicBool>,
 }
 
 impl Pipeline {
     /// Starts every stage, the last one first, so that the first batch finds all of them running.
     pub fn start(config: Config, clock: &Clock) -> Result<Pipeline, StartError> {
         let outcomes = Arc::new(Outcomes::default());
-        let health = Arc::new(Health::default());
+        let draining = Arc::new(AtomicBool::new(false));
         let masking = Masking::new(Arc::new(spanmill_mask::Masker::new(config.mask)?), Arc::clone(&outcomes));
         let page = listen::bind(config.expose.listen)?;
 
@@ -72,17 +74,12 @@ impl Pipeline {
             destinations: Arc::clone(&destinations),
             outcomes: Arc::clone(&outcomes),
             clock: clock.clone(),
-            health: Arc::clone(&health),
+            draining: Arc::clone(&draining),
         };
-        let server = expose::start(config.expose, page, sources)?;
-        let path = Path {
-            masking,
-            journal: journal.clone(),
-            outcomes: Arc::clone(&outcomes),
-            health: Arc::clone(&health),
-        };
+        let server = expose::start(&config.expose, page, sources)?;
+        let path = Path { masking, journal: journal.clone(), outcomes: Arc::clone(&outcomes) };
         let receiver = receive::start(config.receive, &path, clock, &outcomes)?;
-        Ok(Pipeline { receiver, journal, destinations, server, health })
+        Ok(Pipeline { receiver, journal, destinations, server, draining })
     }
 
     /// Says where everything is.
@@ -109,13 +106,13 @@ impl Pipeline {
     /// Stops in the order of the data, within 10 s: nothing new comes in, what was accepted is synced, the
     /// destinations get what they still take, and the page stays until the end.
     pub async fn stop(self) {
-        self.health.drain();
+        self.draining.store(true, Ordering::Relaxed);
         self.receiver.stop(STOP_RECEIVE).await;
         self.journal.close().await;
         for destination in self.destinations.iter() {
             destination.stop(STOP_FORWARD).await;
         }
-        self.server.stop().await;
+        self.server.stop(STOP_EXPOSE).await;
     }
 }
 
@@ -125,7 +122,6 @@ struct Path {
     masking: Masking,
     journal: Journal,
     outcomes: Arc<Outcomes>,
-    health: Arc<Health>,
 }
 
 impl Sink for Path {
@@ -136,13 +132,7 @@ impl Sink for Path {
         })?;
         let spans = u64::from(batch.spans());
         if spans > 0 {
-            match self.journal.append(batch).await {
-                Ok(_) => self.health.journal_accepted(),
-                Err(refused) => {
-                    self.health.journal_refused(&refused);
-                    return Err(refusal(&refused));
-                }
-            }
+            self.journal.append(batch).await.map_err(refusal)?;
         }
         self.outcomes.received(transport, spans);
         self.outcomes.invalid_spans(u64::from(rejected_spans));
@@ -150,6 +140,6 @@ impl Sink for Path {
     }
 }
 
-fn refusal(refused: &Refused) -> Refusal {
+fn refusal(refused: Refused) -> Refusal {
     Refusal::Overload { reason: refused.to_string(), retry_after: RETRY_AFTER }
 }

@@ -7,6 +7,16 @@
 pub(crate) struct Classes {
     /// `0`–`9`
     pub digit: u64,
+    /// `A`–`Z`
+    pub upper: u64,
+    /// `:` `=` `<` `@`: a key, a tag or an address may end or start here
+    pub mark: u64,
+    /// `-`
+    pub dash: u64,
+    /// `-` `_` `I` `J` `z` `b` `B`: rare bytes, one of which every literal has; see `literals`
+    pub spot: u64,
+    /// `\\` `%` `&` and the first bytes of non-ASCII digits: something may be written in another way than plainly
+    pub veil: u64,
 }
 
 /// Bytes in a block.
@@ -32,6 +42,11 @@ pub(crate) fn scalar(block: &[u8; BLOCK]) -> Classes {
     let mut classes = Classes::default();
     for (i, &b) in block.iter().enumerate() {
         classes.digit |= u64::from(b.is_ascii_digit()) << i;
+        classes.upper |= u64::from(b.is_ascii_uppercase()) << i;
+        classes.mark |= u64::from(matches!(b, b':' | b'=' | b'<' | b'@')) << i;
+        classes.dash |= u64::from(b == b'-') << i;
+        classes.spot |= u64::from(matches!(b, b'-' | b'_' | b'I' | b'J' | b'z' | b'b' | b'B')) << i;
+        classes.veil |= u64::from(matches!(b, b'\\' | b'%' | b'&' | 0xd9 | 0xdb | 0xe0 | 0xef)) << i;
     }
     classes
 }
@@ -48,7 +63,20 @@ mod sse2 {
         for (i, lane) in block.chunks_exact(16).enumerate() {
             let v = load(lane);
             let at = i * 16;
+            let is = |b: u8| _mm_cmpeq_epi8(v, _mm_set1_epi8(b as i8));
+            let mark = or(or(is(b':'), is(b'=')), or(is(b'<'), is(b'@')));
+            // 0xd9 and 0xdb differ in one bit.
+            let arabic = _mm_cmpeq_epi8(_mm_or_si128(v, _mm_set1_epi8(2)), _mm_set1_epi8(0xdb_u8 as i8));
+            let veil = or(or(is(b'\\'), is(b'%')), or(or(is(b'&'), is(0xe0)), or(is(0xef), arabic)));
+            let dash = is(b'-');
+            let b = _mm_cmpeq_epi8(_mm_or_si128(v, _mm_set1_epi8(0x20)), _mm_set1_epi8(b'b' as i8));
+            let spot = or(or(or(dash, is(b'_')), or(is(b'I'), is(b'J'))), or(is(b'z'), b));
             classes.digit |= bits(between(v, b'0', 9)) << at;
+            classes.upper |= bits(between(v, b'A', 25)) << at;
+            classes.mark |= bits(mark) << at;
+            classes.dash |= bits(dash) << at;
+            classes.spot |= bits(spot) << at;
+            classes.veil |= bits(veil) << at;
         }
         classes
     }
@@ -68,6 +96,11 @@ mod sse2 {
             ])
         };
         _mm_set_epi64x(half(8), half(0))
+    }
+
+    #[target_feature(enable = "sse2")]
+    fn or(a: __m128i, b: __m128i) -> __m128i {
+        _mm_or_si128(a, b)
     }
 
     /// All ones where `first <= byte <= first + span`, unsigned.

@@ -1,7 +1,7 @@
 //! What the operator may set, and what is wrong with it when it cannot be compiled.
 
 /// How values are masked; what the operator may set.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Config {
     /// What of a card number stays visible.
     pub pan: PanOutput,
@@ -9,6 +9,22 @@ pub struct Config {
     pub keys_add: Vec<String>,
     /// Exact attribute keys whose values stay as they are; never honoured for sensitive authentication data.
     pub keep_keys: Vec<String>,
+    /// Whether the part before the `@` of an e-mail address is removed.
+    pub email: bool,
+    /// Whether bank account numbers are masked down to country, check digits and the last four.
+    pub iban: bool,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            pan: PanOutput::default(),
+            keys_add: Vec::new(),
+            keep_keys: Vec::new(),
+            email: true,
+            iban: true,
+        }
+    }
 }
 
 /// What of a card number stays visible.

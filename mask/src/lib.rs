@@ -18,10 +18,13 @@ mod edit;
 mod issuers;
 mod masker;
 mod names;
+mod pass;
+mod place;
 mod report;
 mod rules;
 mod scan;
 mod separator;
+mod veil;
 
 pub use config::{Config, ConfigError, PanOutput};
 pub use masker::{Key, Masker};

@@ -3,9 +3,11 @@
 use crate::config::{Config, ConfigError};
 use crate::edit::{self, Edit, MASKED};
 use crate::names::{Class, Names};
+use crate::pass::{Options, Pass};
 use crate::report::{Report, Rule};
 use crate::rules::pan;
 use crate::scan::{Suspect, suspects};
+use crate::veil::unveil;
 
 /// What an attribute key says of its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,7 +18,7 @@ pub enum Key {
     Pan,
     /// The whole value is removed.
     Sensitive,
-    /// The operator keeps this value as it is.
+    /// The operator keeps this value as it is; only sensitive authentication data inside is removed all the same.
     Keep,
 }
 
@@ -60,7 +62,7 @@ impl Masker {
             return Key::Keep;
         }
         match self.names.class(key) {
-            None | Some(Class::Harmless) => Key::Plain,
+            None | Some(Class::Label | Class::Harmless) => Key::Plain,
             Some(Class::Pan) => Key::Pan,
             Some(Class::Sad | Class::Credential | Class::Header) => Key::Sensitive,
         }
@@ -73,18 +75,34 @@ impl Masker {
     /// is what [`Masker::text`] would return unchanged. What lies behind the first 4 GiB has no offset to name it
     /// by and must be given to `text` string by string.
     pub fn candidates(&self, message: &[u8], offsets: &mut Vec<u32>) {
+        let first = offsets.len();
         let mut push = |at: usize| offsets.extend(u32::try_from(at).ok());
-        suspects(message, |suspect| match suspect {
+        suspects(message, &self.names, |suspect| match suspect {
             // Digits around a string (its length may look like one) can make its run longer at either end.
             Suspect::Run { start, end } => (start..end).step_by(CANDIDATE_STEP).for_each(&mut push),
             Suspect::Groups { first_end } => push(first_end - 1),
+            Suspect::Separator(at)
+            | Suspect::Url(at)
+            | Suspect::Tag(at)
+            | Suspect::At(at)
+            | Suspect::Flag(at)
+            | Suspect::Pem(at)
+            | Suspect::Literal(at)
+            | Suspect::Iban(at)
+            | Suspect::Veil(at) => push(at),
         });
+        // Nearly sorted already: a suspect is noticed at its end or in its middle.
+        offsets[first..].sort_unstable();
     }
 
     /// Masks one text or byte value; `None` = clean. Counts each hit in `report`.
     pub fn text(&self, key: Key, text: &[u8], report: &mut Report) -> Option<Vec<u8>> {
         match key {
-            Key::Keep => None,
+            Key::Keep => {
+                let mut edits = self.edits(text, None);
+                edits.retain(|edit| matches!(edit.rule, Rule::Sad | Rule::Track));
+                edit::rewrite(text, edits, report)
+            }
             Key::Sensitive => removed(text, report),
             Key::Pan => edit::rewrite(text, self.edits(text, self.announced(text)), report),
             Key::Plain if text.len() < TEXT_LEN_MIN => None,
@@ -122,13 +140,29 @@ impl Masker {
     }
 
     fn edits(&self, text: &[u8], first: Option<Edit>) -> Vec<Edit> {
-        let mut edits: Vec<Edit> = first.into_iter().collect();
-        let output = self.config.pan;
-        suspects(text, |suspect| match suspect {
-            Suspect::Run { start, end } => pan::run(text, start, end, output, &mut edits),
-            Suspect::Groups { first_end } => edits.extend(pan::groups(text, first_end, output)),
-        });
+        let pass = Pass::over(text, &self.names, self.options());
+        let mut edits = pass.edits;
+        edits.extend(first);
+        if pass.veiled {
+            self.veiled_edits(text, &mut edits);
+        }
         edits
+    }
+
+    /// What shows only when `text` is decoded.
+    fn veiled_edits(&self, text: &[u8], edits: &mut Vec<Edit>) {
+        let Some(unveiled) = unveil(text) else { return };
+        let pass = Pass::over(&unveiled.text, &self.names, self.options());
+        edits.extend(pass.edits.into_iter().map(|edit| Edit {
+            start: unveiled.source(edit.start),
+            end: unveiled.source(edit.end),
+            quote: edit.quote.map(|quote| unveiled.source(quote.start)..unveiled.source(quote.end)),
+            ..edit
+        }));
+    }
+
+    fn options(&self) -> Options {
+        Options { pan: self.config.pan, email: self.config.email, iban: self.config.iban }
     }
 }
 

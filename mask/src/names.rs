@@ -17,6 +17,8 @@ pub(crate) enum Class {
     Credential,
     /// A credential that fills the rest of its line.
     Header,
+    /// Its value is the name of something, and a secret may stand beside it.
+    Label,
     /// Looks like one of the above and is not.
     Harmless,
 }
@@ -195,6 +197,7 @@ const NAMES: &[(Class, &[&str])] = &[
             "x auth token",
         ],
     ),
+    (Class::Label, &["name", "key", "field", "param", "parameter", "header", "attribute", "property"]),
     (
         Class::Harmless,
         &[
@@ -320,13 +323,16 @@ impl Names {
         self.longest(text, |i| starts_segment(text, i))
     }
 
-    /// Whether some name fits at the end of `text` if what stands before is not looked at.
+    /// The class of some name at the end of `text` if what stands before it is not looked at.
     ///
-    /// True whenever [`Names::class`] would find a name in any text that ends like this one.
-    #[cfg(test)]
-    pub(crate) fn may_name(&self, text: &[u8]) -> bool {
+    /// There is one whenever [`Names::class`] would find one in any text that ends like this one, and it is a
+    /// label only if that would find nothing but a label.
+    pub(crate) fn may_name(&self, text: &[u8]) -> Option<Class> {
         let text = trimmed(text);
-        self.may_end(text) && self.longest_of(text, |_| true, true).is_some()
+        if !self.may_end(text) {
+            return None;
+        }
+        self.longest_of(text, |_| true, true)
     }
 
     fn longest(&self, text: &[u8], starts: impl Fn(usize) -> bool) -> Option<Class> {
@@ -355,8 +361,10 @@ impl Names {
                 && let Some(name) = self.find(hash, &folded[NAME_LEN_MAX - len..])
                 && (any || !name.whole || starts_key(text, i))
             {
-                best = Some(name.class);
-                if any && name.class != Class::Harmless {
+                if !(any && name.class == Class::Harmless) {
+                    best = Some(name.class);
+                }
+                if any && !matches!(name.class, Class::Harmless | Class::Label) {
                     return best;
                 }
             }
@@ -399,7 +407,7 @@ pub(crate) fn is_joint(b: u8) -> bool {
 fn starts_segment(text: &[u8], i: usize) -> bool {
     let Some(before) = i.checked_sub(1).map(|at| text[at]) else { return true };
     let here = text[i];
-    if !before.is_ascii_alphanumeric() {
+    if !before.is_ascii_alphanumeric() || is_percent_code(&text[..i]) {
         return true;
     }
     if !here.is_ascii_uppercase() {
@@ -407,6 +415,11 @@ fn starts_segment(text: &[u8], i: usize) -> bool {
         return false;
     }
     !before.is_ascii_uppercase() || text.get(i + 1).is_some_and(u8::is_ascii_lowercase)
+}
+
+/// `card%5Bcvv` is `card[cvv` in a query.
+fn is_percent_code(before: &[u8]) -> bool {
+    matches!(before, [.., b'%', a, b] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit())
 }
 
 /// Whether nothing of the same key stands before `text[i]`.
@@ -497,7 +510,6 @@ mod tests {
             "timespan",
             "",
             "_",
-            "key",
             "card",
             "number",
         ];
@@ -527,7 +539,7 @@ mod tests {
         let names = Names::new(&[]).unwrap();
         for key in ["cvv", "next_page_token", "session_id", "card[pin", "API KEY"] {
             for before in ["", "x", "Q", "_", "page_", "\u{e9}"] {
-                assert!(names.may_name(format!("{before}{key}").as_bytes()), "{before}{key}");
+                assert!(names.may_name(format!("{before}{key}").as_bytes()).is_some(), "{before}{key}");
             }
         }
     }

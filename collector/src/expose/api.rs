@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::facts::Facts;
 use super::problem::{unknown_method, unknown_path};
-use super::{Config, events, guard, health, metrics, providers, series, stats, traces};
+use super::{Config, events, guard, health, metrics, page, providers, series, stats, traces};
 
 pub(super) struct Api {
     pub(super) config: Config,
@@ -44,6 +44,7 @@ pub(super) fn router(api: Arc<Api>) -> Router {
         .route("/metrics", get(metrics::metrics))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .merge(page::routes())
         .method_not_allowed_fallback(unknown_method)
         .fallback(unknown_path)
         .layer(from_fn_with_state(Arc::clone(&api), guard::guard))

@@ -10,22 +10,20 @@ mod facts;
 mod guard;
 mod health;
 mod metrics;
+mod page;
 mod problem;
 mod providers;
 mod series;
 mod stats;
 #[cfg(test)]
 mod tests;
-mod time;
 mod traces;
 mod window;
-
-pub use health::Health;
-pub use time::rfc3339;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use hyper_util::service::TowerToHyperService;
@@ -39,9 +37,6 @@ use crate::rollup::Rollup;
 
 /// Browsers open up to six connections each, and every open page keeps one for its events.
 const CONNECTIONS_MAX: usize = 256;
-
-/// How long answers in flight may take when the daemon stops; event streams end at once.
-const STOP_GRACE: Duration = Duration::from_secs(2);
 
 /// The `[expose]` table.
 #[derive(Debug, Clone)]
@@ -58,13 +53,14 @@ pub struct Sources {
     pub journal: Journal,
     pub destinations: Arc<Vec<Destination>>,
     pub outcomes: Arc<Outcomes>,
-    pub health: Arc<Health>,
     pub clock: Clock,
+    /// True once the daemon takes nothing new and works off what it has.
+    pub draining: Arc<AtomicBool>,
 }
 
 /// Serves `listener` from now on.
-pub fn start(config: Config, listener: Listener, sources: Sources) -> io::Result<Server> {
-    serve(config, listener, Arc::new(sources))
+pub fn start(config: &Config, listener: Listener, sources: Sources) -> io::Result<Server> {
+    serve(config.clone(), listener, Arc::new(sources))
 }
 
 fn serve(config: Config, listener: Listener, facts: Arc<dyn facts::Facts>) -> io::Result<Server> {
@@ -90,8 +86,8 @@ impl Server {
         self.address
     }
 
-    /// Ends the event streams, finishes the answers in flight and closes the port.
-    pub async fn stop(self) {
-        self.workers.stop(STOP_GRACE).await;
+    /// Closes the port, ends the event streams, and gives other answers at most `grace` to finish.
+    pub async fn stop(self, grace: Duration) {
+        self.workers.stop(grace).await;
     }
 }

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::api::Api;
 use super::problem::Problem;
-use super::{rfc3339, window};
-use crate::rollup::{Board, Figures};
+use super::window;
+use crate::rollup::{Board, Figures, rfc3339};
 
 /// The window that the roll-up computes once a second for everybody.
 const SHARED: Duration = Duration::from_secs(60);

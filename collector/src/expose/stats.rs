@@ -24,13 +24,18 @@ struct Answer {
     masked: BTreeMap<&'static str, u64>,
     rolled_up: u64,
     late: Late,
+    /// Calls that ended before they began.
+    backwards: u64,
     name_conflicts: u64,
+    /// Batches that the roll-up could not read to their end.
+    unreadable_batches: u64,
     journal: journal::Status,
     destinations: BTreeMap<String, forward::Status>,
 }
 
 #[derive(Debug, Serialize)]
 struct Late {
+    late: u64,
     too_late: u64,
     from_the_future: u64,
 }
@@ -47,8 +52,10 @@ pub(super) async fn stats(State(api): State<Arc<Api>>) -> Response {
         invalid_spans: outcomes.invalid_spans_total(),
         masked: Rule::ALL.into_iter().map(|rule| (rule.name(), outcomes.masked_by(rule))).collect(),
         rolled_up: rollup.rolled_up,
-        late: Late { too_late: rollup.too_late, from_the_future: rollup.from_the_future },
+        late: Late { late: rollup.late, too_late: rollup.too_late, from_the_future: rollup.from_the_future },
+        backwards: rollup.backwards,
         name_conflicts: rollup.name_conflicts,
+        unreadable_batches: rollup.unreadable_batches,
         journal: facts.journal(),
     })
     .into_response()

@@ -2,6 +2,7 @@
 
 mod answers;
 mod exposition;
+mod stages;
 mod traces;
 
 use std::io;
@@ -20,7 +21,8 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use super::facts::Facts;
-use super::{Config, Health, Server, serve};
+use super::{Config, Server, serve};
+use crate::journal::{Position, Record};
 use crate::mask::MaskedBatch;
 use crate::outcome::{Outcomes, Rejected, Transport};
 use crate::rollup::{self, Baseline, Board, Conversion, Durations, Figures, Point, Series, Totals, Verdict};
@@ -33,7 +35,8 @@ const NOW_S: u64 = 1_795_378_503;
 /// What the stages would say.
 struct Known {
     outcomes: Outcomes,
-    health: Health,
+    draining: AtomicBool,
+    journal_writable: AtomicBool,
     recovered: AtomicBool,
     board: watch::Sender<Arc<Board>>,
     totals: Vec<Totals>,
@@ -50,7 +53,8 @@ impl Known {
         let destination = forward::Status { forwarded: 90, queued: 10, lag_s: 1.5, ..Default::default() };
         Known {
             outcomes,
-            health: Health::default(),
+            draining: AtomicBool::new(false),
+            journal_writable: AtomicBool::new(true),
             recovered: AtomicBool::new(true),
             board: watch::Sender::new(Arc::new(board(NOW_S, 60))),
             totals: vec![totals("sberbank")],
@@ -67,8 +71,11 @@ impl Facts for Known {
     fn outcomes(&self) -> &Outcomes {
         &self.outcomes
     }
-    fn health(&self) -> &Health {
-        &self.health
+    fn draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+    fn journal_writable(&self) -> bool {
+        self.journal_writable.load(Ordering::Relaxed)
     }
     fn recovered(&self) -> bool {
         self.recovered.load(Ordering::Relaxed)
@@ -87,7 +94,7 @@ impl Facts for Known {
         self.totals.clone()
     }
     fn rollup(&self) -> rollup::Stats {
-        rollup::Stats { spans: 100, rolled_up: 40, too_late: 1, from_the_future: 2, name_conflicts: 3 }
+        rollup::Stats { spans: 100, rolled_up: 40, late: 4, too_late: 1, ..Default::default() }
     }
     fn journal(&self) -> journal::Status {
         journal::Status { position: 56_000, bytes: 56_000, oldest_s: 12.5, corrupt_records: 0 }
@@ -95,8 +102,11 @@ impl Facts for Known {
     fn destinations(&self) -> Vec<(String, forward::Status)> {
         vec![("jaeger".to_owned(), self.destination.lock().unwrap().clone())]
     }
-    fn recent(&self, _bytes: u64, visit: &mut dyn FnMut(&MaskedBatch) -> bool) -> io::Result<()> {
-        self.batches.iter().all(visit);
+    fn recent(&self, _bytes: u64, visit: &mut dyn FnMut(&Record) -> bool) -> io::Result<()> {
+        self.batches.iter().cloned().all(|batch| {
+            let position = Position(0);
+            visit(&Record { position, next: position, spans_before: 0, batch })
+        });
         Ok(())
     }
 }
@@ -133,7 +143,7 @@ fn figures(name: &str) -> Figures {
         since: None,
         scope: None,
         evidence: None,
-        last_success: Some(super::rfc3339(NOW_S * 1_000_000_000)),
+        last_success: Some(rollup::rfc3339(NOW_S * 1_000_000_000)),
         owner: Some("payments".to_owned()),
         runbook: None,
         status_page: None,
@@ -172,7 +182,7 @@ fn totals(provider: &str) -> Totals {
     }
 }
 
-/// A server over `facts`, stopped when it is dropped.
+/// A server over `facts`; its thread ends with it.
 struct Daemon {
     server: Server,
     facts: Arc<Known>,
@@ -213,28 +223,43 @@ impl Daemon {
     }
 
     async fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
-        let (head, body) = self.begin(method, path, headers).await.into_parts();
-        let body = soon("the body", body.collect()).await.unwrap().to_bytes();
-        Answer { status: head.status, headers: head.headers, body }
+        whole(self.begin(method, path, headers).await).await
     }
 
     /// Sends a request and returns with the head of the answer.
     async fn begin(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> http::Response<Incoming> {
-        let address = self.server.local_addr();
-        let stream = soon("connect", TcpStream::connect(address)).await.unwrap();
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
-        tokio::spawn(connection);
-        let mut request = Request::builder().method(method).uri(path);
-        if !headers.iter().any(|(name, _)| *name == "host") {
-            request = request.header("host", address.to_string());
-        }
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let request = request.body(Empty::<Bytes>::new()).unwrap();
-        soon(path, sender.send_request(request)).await.unwrap()
+        begin_at(self.server.local_addr(), method, path, headers).await
     }
+}
+
+async fn get_from(address: SocketAddr, path: &str) -> Answer {
+    whole(begin_at(address, Method::GET, path, &[]).await).await
+}
+
+async fn whole(answer: http::Response<Incoming>) -> Answer {
+    let (head, body) = answer.into_parts();
+    let body = soon("the body", body.collect()).await.unwrap().to_bytes();
+    Answer { status: head.status, headers: head.headers, body }
+}
+
+async fn begin_at(
+    address: SocketAddr,
+    method: Method,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> http::Response<Incoming> {
+    let stream = soon("connect", TcpStream::connect(address)).await.unwrap();
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let mut request = Request::builder().method(method).uri(path);
+    if !headers.iter().any(|(name, _)| *name == "host") {
+        request = request.header("host", address.to_string());
+    }
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = request.body(Empty::<Bytes>::new()).unwrap();
+    soon(path, sender.send_request(request)).await.unwrap()
 }
 
 async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {

@@ -23,9 +23,9 @@ use tokio::sync::Semaphore;
 use super::api::Api;
 use super::facts::Facts;
 use super::problem::Problem;
-use crate::mask::MaskedBatch;
+use crate::journal::Record;
 
-/// How far back a look-up goes, whichever comes first: about a second of reading.
+/// How far back a look-up goes, whichever comes first: an index is what would make more of it quick.
 const SCAN_BYTES_MAX: u64 = 256 << 20;
 const SCAN_AGE_MAX: Duration = Duration::from_secs(15 * 60);
 /// Look-ups at once, and how long one may wait for its turn: the journal's disk is there for writing first.
@@ -115,10 +115,10 @@ fn look_up(facts: &dyn Facts, id: [u8; 16]) -> io::Result<Trace> {
     let oldest_unix_ns = facts.unix_ns().saturating_sub(SCAN_AGE_MAX.as_nanos() as u64);
     let finder = Finder::new(&id);
     let mut trace = Trace::new(id);
-    facts.recent(SCAN_BYTES_MAX, &mut |batch| {
+    facts.recent(SCAN_BYTES_MAX, &mut |Record { batch, .. }| {
         let recent = batch.received_unix_ns() >= oldest_unix_ns;
         if recent && finder.find(batch.bytes()).is_some() {
-            trace.take(batch);
+            trace.take(batch.bytes());
         }
         !trace.truncated
     })?;
@@ -140,10 +140,10 @@ impl Trace {
         Trace { id, resource_spans: Vec::new(), seen: HashSet::new(), bytes: 0, truncated: false }
     }
 
-    /// Takes the spans of this trace out of `batch`, with the resource and the scope around them.
-    fn take(&mut self, batch: &MaskedBatch) {
+    /// Takes the spans of this trace out of a request, with the resource and the scope around them.
+    fn take(&mut self, request: &[u8]) {
         let mut around = None;
-        let walked = otlp::for_each_span(batch.bytes(), |at| {
+        let walked = otlp::for_each_span(request, |at| {
             if self.truncated || !self.is_new(&at.span)? {
                 return Ok(());
             }

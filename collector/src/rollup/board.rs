@@ -58,9 +58,8 @@ fn figures(provider: &Provider, registry: &Registry, sum: &Sum, now_s: u64, wind
     let calls = counts.calls();
     let latency = sum.answered.quantiles([0.5, 0.95, 0.99]);
     let at = |i: usize| latency.map(|found| ms(found[i].min(counts.max_ns)));
-    let conversion = |minutes: u64| {
-        provider.window.counts(begin(now_s, minutes * 60), now_s + AHEAD_S).conversion()
-    };
+    let conversion =
+        |minutes: u64| provider.window.counts(begin(now_s, minutes * 60), now_s + AHEAD_S).conversion();
     let table = provider.registered.map(|table| registry.provider(table));
     Figures {
         name: provider.name.clone(),
@@ -75,7 +74,11 @@ fn figures(provider: &Provider, registry: &Registry, sum: &Sum, now_s: u64, wind
         connect: counts.of(Outcome::Connect),
         cancelled: counts.of(Outcome::Cancelled),
         failure_ratio: counts.failure_ratio(),
-        conversion: Conversion { minutes_5: conversion(5), minutes_10: conversion(10), minutes_15: conversion(15) },
+        conversion: Conversion {
+            minutes_5: conversion(5),
+            minutes_10: conversion(10),
+            minutes_15: conversion(15),
+        },
         p50_ms: at(0),
         p95_ms: at(1),
         p99_ms: at(2),

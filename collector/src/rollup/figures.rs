@@ -133,7 +133,8 @@ mod tests {
 
     #[test]
     fn times_are_written_in_rfc_3339() {
-        let check = |seconds: u64, want: &str| assert_eq!(rfc3339(seconds * 1_000_000_000 + 871_999_999), want);
+        let check =
+            |seconds: u64, want: &str| assert_eq!(rfc3339(seconds * 1_000_000_000 + 871_999_999), want);
         check(0, "1970-01-01T00:00:00.871Z");
         check(951_782_399, "2000-02-28T23:59:59.871Z");
         check(951_782_400, "2000-02-29T00:00:00.871Z");

@@ -40,7 +40,11 @@ pub fn key_values(attributes: &str) -> Vec<KeyValue> {
                 Some(("!", flag)) => Value::BoolValue(flag.parse().unwrap()),
                 _ => Value::StringValue(value.to_owned()),
             };
-            KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(value) }), ..KeyValue::default() }
+            KeyValue {
+                key: key.to_owned(),
+                value: Some(AnyValue { value: Some(value) }),
+                ..KeyValue::default()
+            }
         })
         .collect()
 }

@@ -78,6 +78,11 @@ impl Fold {
         self.stats
     }
 
+    /// `spans` in all could not be read from the journal.
+    pub fn missed(&mut self, spans: u64) {
+        self.stats.missed = spans;
+    }
+
     pub fn totals(&self) -> Vec<Totals> {
         self.providers.iter().map(Provider::totals).collect()
     }
@@ -168,8 +173,7 @@ impl Fold {
             return target;
         }
         let named = name::name(&clues, &self.registry);
-        let target =
-            Target { provider: self.admit(&named.who, environment), conflict: named.conflict };
+        let target = Target { provider: self.admit(&named.who, environment), conflict: named.conflict };
         self.cache.remember(target);
         target
     }
@@ -226,3 +230,7 @@ impl Fold {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "fold_tests.rs"]
+mod tests;

@@ -140,16 +140,43 @@ mod tests {
             assert_eq!(Host::parse(host.as_bytes()).unwrap().is_internal(), internal, "{host}");
         };
         for ours in [
-            "localhost", "db", "db.service.consul", "printer.local", "metadata.google.internal", "shop.default.svc",
-            "shop.default.svc.cluster.local", "DB.Service.Consul.", "10.1.2.3", "172.16.0.1", "172.31.255.255",
-            "192.168.1.1", "127.0.0.1", "127.9.9.9", "169.254.1.1", "100.64.0.1", "0.0.0.0", "224.0.0.1", "::1",
-            "fd00::1", "fe80::1", "::ffff:10.0.0.1", "::",
+            "localhost",
+            "db",
+            "db.service.consul",
+            "printer.local",
+            "metadata.google.internal",
+            "shop.default.svc",
+            "shop.default.svc.cluster.local",
+            "DB.Service.Consul.",
+            "10.1.2.3",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.168.1.1",
+            "127.0.0.1",
+            "127.9.9.9",
+            "169.254.1.1",
+            "100.64.0.1",
+            "0.0.0.0",
+            "224.0.0.1",
+            "::1",
+            "fd00::1",
+            "fe80::1",
+            "::ffff:10.0.0.1",
+            "::",
         ] {
             check(ours, true);
         }
         for theirs in [
-            "api.bank.example", "local.bank.example", "8.8.8.8", "172.15.0.1", "172.32.0.1", "100.63.0.1",
-            "203.0.113.7", "2001:db8::1", "::ffff:8.8.8.8", "internal.example",
+            "api.bank.example",
+            "local.bank.example",
+            "8.8.8.8",
+            "172.15.0.1",
+            "172.32.0.1",
+            "100.63.0.1",
+            "203.0.113.7",
+            "2001:db8::1",
+            "::ffff:8.8.8.8",
+            "internal.example",
         ] {
             check(theirs, false);
         }

@@ -58,7 +58,7 @@ pub fn start(config: Config, journal: &Journal, clock: Clock) -> Rollup {
         stops: AtomicBool::new(false),
     });
     let thread = thread::Thread::spawn(journal.clone(), Arc::clone(&shared));
-    Rollup { shared, _thread: Arc::new(thread) }
+    Rollup { shared, thread: Arc::new(thread) }
 }
 
 /// What the thread and the handles share.
@@ -81,10 +81,17 @@ impl Shared {
 #[derive(Debug, Clone)]
 pub struct Rollup {
     shared: Arc<Shared>,
-    _thread: Arc<thread::Thread>,
+    thread: Arc<thread::Thread>,
 }
 
 impl Rollup {
+    /// Ends the thread. What was rolled up stays readable.
+    pub async fn stop(&self) {
+        let thread = Arc::clone(&self.thread);
+        let ended = tokio::task::spawn_blocking(move || thread.end()).await;
+        ended.expect("ending the thread cannot panic: its own panic is caught");
+    }
+
     /// False while the journal of before the start is still being read.
     pub fn is_ready(&self) -> bool {
         self.shared.is_ready.load(Ordering::Acquire)
@@ -136,6 +143,8 @@ pub struct Stats {
     pub backwards: u64,
     /// Spans whose explicit provider and registry rule for the host disagree.
     pub name_conflicts: u64,
+    /// Spans that the journal no longer had, or had damaged, when the roll-up came to them.
+    pub missed: u64,
     /// Batches that could not be read to their end. The mask stage lets none through, so any is a defect.
     pub unreadable_batches: u64,
 }

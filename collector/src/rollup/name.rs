@@ -43,7 +43,9 @@ impl fmt::Display for Because {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Because::Explicit(None) => write!(f, "the span names it"),
-            Because::Explicit(Some(rule)) => write!(f, "the span names it, and in its [[provider]] table {rule}"),
+            Because::Explicit(Some(rule)) => {
+                write!(f, "the span names it, and in its [[provider]] table {rule}")
+            }
             Because::Rule(rule) => write!(f, "in its [[provider]] table {rule}"),
             Because::RegistrableDomain(host) => write!(f, "no rule names {host}: its registrable domain"),
             Because::PublicNetwork(host) => write!(f, "no rule names {host}: its network"),
@@ -173,9 +175,8 @@ pub struct Operation<'a> {
 /// Longest operation name: a template of some ten segments.
 const OPERATION_MAX: usize = 128;
 /// Methods of RFC 9110, RFC 5789 and QUERY; any other text there is nobody's operation.
-const METHODS: [&[u8]; 10] = [
-    b"GET", b"POST", b"PUT", b"DELETE", b"PATCH", b"HEAD", b"OPTIONS", b"CONNECT", b"TRACE", b"QUERY",
-];
+const METHODS: [&[u8]; 10] =
+    [b"GET", b"POST", b"PUT", b"DELETE", b"PATCH", b"HEAD", b"OPTIONS", b"CONNECT", b"TRACE", b"QUERY"];
 
 impl<'a> Operation<'a> {
     /// `spanmill.operation`, `rpc.method`, method and `url.template`, `db.operation.name`, method; the span's
@@ -185,7 +186,8 @@ impl<'a> Operation<'a> {
         let doing = &call.doing;
         let method = doing.method.get().map(known_method);
         let one = |first| Operation { first, second: b"" };
-        let from_name = provider.is_some_and(|provider| provider.operation_from_name) && !call.name.is_empty();
+        let from_name =
+            provider.is_some_and(|provider| provider.operation_from_name) && !call.name.is_empty();
         if let Some(first) = doing.operation.or(doing.rpc_method) {
             one(first)
         } else if let (Some(first), Some(second)) = (method, doing.template) {

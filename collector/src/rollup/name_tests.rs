@@ -3,7 +3,11 @@ use super::*;
 
 fn rules() -> Registry {
     registry(vec![
-        Provider { hosts: texts(&["*.sberbank.ru"]), aliases: texts(&["sber", "Сбербанк"]), ..provider("sberbank") },
+        Provider {
+            hosts: texts(&["*.sberbank.ru"]),
+            aliases: texts(&["sber", "Сбербанк"]),
+            ..provider("sberbank")
+        },
         Provider { cidrs: vec!["203.0.113.0/24".parse().unwrap()], ..provider("bank-link") },
         Provider {
             hosts: texts(&["gate.example"]),
@@ -110,7 +114,8 @@ fn the_explicit_name_stays_when_the_host_belongs_to_another_and_that_is_a_confli
 #[test]
 fn the_reason_says_which_rule_it_was() {
     let registry = rules();
-    let check = |attributes: &str, want: &str| assert_eq!(named(attributes, &registry).2, want, "{attributes}");
+    let check =
+        |attributes: &str, want: &str| assert_eq!(named(attributes, &registry).2, want, "{attributes}");
     check("server.address=api.sberbank.ru", "in its [[provider]] table hosts has \"*.sberbank.ru\"");
     check("peer.service=sber", "the span names it, and in its [[provider]] table aliases has \"sber\"");
     check("peer.service=x", "the span names it");

@@ -314,7 +314,9 @@ fn by_curl_errno(number: i64) -> Outcome {
     match number {
         28 => Timeout,
         // Resolve proxy and host, connect, SSL: handshake, engine, certificates, ciphers, pinning, QUIC.
-        5 | 6 | 7 | 35 | 51 | 53 | 54 | 58..=60 | 64 | 66 | 77 | 80 | 82 | 83 | 90 | 91 | 96 | 97 | 98 => Connect,
+        5 | 6 | 7 | 35 | 51 | 53 | 54 | 58..=60 | 64 | 66 | 77 | 80 | 82 | 83 | 90 | 91 | 96 | 97 | 98 => {
+            Connect
+        }
         // A callback of ours said stop.
         42 => Cancelled,
         // Our own request cannot be made: protocol, URL, build, option.

@@ -111,11 +111,21 @@ fn status_and_exceptions_decide_where_no_attribute_does() {
         span.status = status(code, message);
         span.events = exceptions.iter().map(|attributes| exception(attributes)).collect();
         let found = decided(&span, None);
-        assert_eq!((found.outcome.name(), found.because), want, "{attributes} {code} {message} {exceptions:?}");
+        assert_eq!(
+            (found.outcome.name(), found.because),
+            want,
+            "{attributes} {code} {message} {exceptions:?}"
+        );
     };
     check("", 0, "", &[], ("ok", Because::NothingWrong));
     check("", 2, "", &[], ("failed", Because::Status));
-    check("", 2, "cURL error 28: Operation timed out after 30001 ms", &[], ("timeout", Because::StatusMessage));
+    check(
+        "",
+        2,
+        "cURL error 28: Operation timed out after 30001 ms",
+        &[],
+        ("timeout", Because::StatusMessage),
+    );
     check("", 2, "curl error 6: Could not resolve host", &[], ("connect", Because::StatusMessage));
     check("", 1, "", &["exception.type=Boom"], ("ok", Because::Status));
     check("error.type=timeout", 1, "", &[], ("ok", Because::Status));

@@ -136,7 +136,8 @@ impl Registry {
 
     fn add(&mut self, index: usize, provider: &Provider) {
         let any_path = [String::new()];
-        let prefixes = if provider.path_prefixes.is_empty() { &any_path[..] } else { &provider.path_prefixes };
+        let prefixes =
+            if provider.path_prefixes.is_empty() { &any_path[..] } else { &provider.path_prefixes };
         for path_prefix in prefixes {
             let condition = || Condition {
                 provider: index,
@@ -207,9 +208,7 @@ impl Registry {
     fn by_host_name(&self, name: &str, place: Place<'_>) -> Option<Match> {
         let suffixes = std::iter::successors(Some(name), |name| Some(name.split_once('.')?.1));
         self.by_pattern(&self.exact, name, place, Rule::Host).or_else(|| {
-            suffixes
-                .filter_map(|suffix| self.by_pattern(&self.suffixes, suffix, place, Rule::Suffix))
-                .next()
+            suffixes.filter_map(|suffix| self.by_pattern(&self.suffixes, suffix, place, Rule::Suffix)).next()
         })
     }
 
@@ -262,7 +261,11 @@ mod tests {
     fn registry() -> Registry {
         Registry::new(Config {
             providers: vec![
-                Provider { hosts: texts(&["*.sberbank.ru"]), aliases: texts(&["Сбербанк", "sber"]), ..provider("sberbank") },
+                Provider {
+                    hosts: texts(&["*.sberbank.ru"]),
+                    aliases: texts(&["Сбербанк", "sber"]),
+                    ..provider("sberbank")
+                },
                 Provider { hosts: texts(&["3ds.sberbank.ru", "*.acs.sberbank.ru"]), ..provider("sber-3ds") },
                 Provider { hosts: texts(&["gate.example"]), ports: vec![8443], ..provider("gate-admin") },
                 Provider { hosts: texts(&["gate.example"]), ..provider("gate") },
@@ -272,7 +275,10 @@ mod tests {
                     ..provider("gate-visa")
                 },
                 Provider { cidrs: vec!["203.0.113.0/24".parse().unwrap()], ..provider("bank-link") },
-                Provider { cidrs: vec!["203.0.113.64/26".parse().unwrap(), "2001:db8::/32".parse().unwrap()], ..provider("bank-vip") },
+                Provider {
+                    cidrs: vec!["203.0.113.64/26".parse().unwrap(), "2001:db8::/32".parse().unwrap()],
+                    ..provider("bank-vip")
+                },
                 Provider { hosts: texts(&["198.51.100.7"]), ..provider("one-host") },
                 Provider { ports: vec![15000], ..provider("by-port") },
                 Provider { name: "sber".into(), ..Provider::default() },
@@ -289,7 +295,11 @@ mod tests {
             let found = registry.by_host(&host, place);
             let name = found.as_ref().map_or("-", |found| &registry.provider(found.provider).name);
             assert_eq!(name, want, "{host}:{port}{path}");
-            assert_eq!(found.map_or(String::new(), |found| found.rule.to_string()), rule, "{host}:{port}{path}");
+            assert_eq!(
+                found.map_or(String::new(), |found| found.rule.to_string()),
+                rule,
+                "{host}:{port}{path}"
+            );
         };
         check("api.sberbank.ru", 0, "", "sberbank", "hosts has \"*.sberbank.ru\"");
         check("a.b.SBERBANK.ru.", 0, "", "sberbank", "hosts has \"*.sberbank.ru\"");

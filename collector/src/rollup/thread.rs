@@ -1,14 +1,14 @@
 //! The thread that follows the journal: read, add, publish once a second, rest.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::Shared;
 use super::window::SECONDS;
-use crate::journal::{Journal, Position, Record};
+use crate::journal::{Journal, Position, Record, Skipped};
 
 /// Bytes read at once: some thousand spans, a millisecond with the lock held.
 const READ_BYTES: usize = 1 << 20;
@@ -21,11 +21,11 @@ const BOARD: Duration = Duration::from_secs(60);
 /// Reading on over this many bytes is cheaper than looking closer for where to begin.
 const NEAR_BYTES: u64 = 4 << 20;
 
-/// The running thread. Dropping it ends the thread and waits for that.
+/// The running thread. It ends when this is dropped at the latest.
 #[derive(Debug)]
 pub struct Thread {
     shared: Arc<Shared>,
-    handle: Option<JoinHandle<()>>,
+    handle: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Thread {
@@ -35,19 +35,25 @@ impl Thread {
             .name("rollup".to_owned())
             .spawn(move || follow(&journal, &of_thread))
             .expect("the process may start a thread; without it there is nothing to show");
-        Thread { shared, handle: Some(handle) }
+        Thread { shared, handle: Mutex::new(Some(handle)) }
     }
-}
 
-impl Drop for Thread {
-    fn drop(&mut self) {
+    /// Tells the thread to end and waits until it has, some milliseconds.
+    pub fn end(&self) {
         self.shared.stops.store(true, Ordering::Release);
-        if let Some(handle) = self.handle.take() {
+        let handle = self.handle.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(handle) = handle {
             handle.thread().unpark();
             if handle.join().is_err() {
                 tracing::error!("the roll-up thread panicked");
             }
         }
+    }
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
@@ -62,6 +68,7 @@ fn follow(journal: &Journal, shared: &Shared) {
     let mut records = Vec::new();
     let mut published_s = 0;
     let mut failed = false;
+    let mut missed = Skipped::default();
     while !shared.stops.load(Ordering::Acquire) {
         let rest = match reader.read(READ_BYTES, &mut records) {
             Ok(()) if records.is_empty() => REST,
@@ -74,6 +81,11 @@ fn follow(journal: &Journal, shared: &Shared) {
         };
         failed = rest == REST_AFTER_ERROR;
         add(shared, since_ns, records.drain(..));
+        let skipped = reader.skipped();
+        if skipped != missed {
+            missed = skipped;
+            shared.fold().missed(skipped.deleted + skipped.corrupt);
+        }
         let caught_up = !failed && !shared.is_ready.load(Ordering::Relaxed) && reader.position() >= end;
         let now_s = shared.clock.unix_ns() / 1_000_000_000;
         if now_s != published_s || caught_up {
@@ -122,3 +134,7 @@ fn first_since(journal: &Journal, since_ns: u64) -> io::Result<Position> {
     }
     Ok(Position(low))
 }
+
+#[cfg(test)]
+#[path = "thread_tests.rs"]
+mod tests;

@@ -5,7 +5,6 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
 use super::*;
-use crate::journal::Refused;
 
 #[tokio::test]
 async fn providers_have_every_field_of_the_api_and_no_other() {
@@ -84,9 +83,11 @@ async fn a_series_has_the_points_of_its_range() {
 #[tokio::test]
 async fn the_sums_of_each_destination_add_up_to_what_was_received() {
     let answer = daemon(Known::new()).get("/api/v1/stats").await.json();
-    let want = "received rejected invalid_spans masked rolled_up late name_conflicts journal destinations";
+    let want = "received rejected invalid_spans masked rolled_up late backwards name_conflicts \
+                unreadable_batches journal destinations";
     assert_eq!(keys(&answer), sorted(want));
     assert_eq!(answer["rejected"]["too_large"], 1);
+    assert_eq!(answer["late"], serde_json::json!({ "late": 4, "too_late": 1, "from_the_future": 0 }));
     assert_eq!(keys(&answer["journal"]), sorted("position bytes oldest_s corrupt_records"));
     let jaeger = &answer["destinations"]["jaeger"];
     let want = "recovered forwarded duplicates not_for_forwarding rejected_by_destination dropped queued \
@@ -120,11 +121,11 @@ async fn events_bring_each_board_with_its_id() {
         let (head, data) = text.split_once("data: ").unwrap();
         assert_eq!(head, format!("id: {}000\nevent: providers\n", NOW_S + second));
         let data: Value = serde_json::from_str(data.trim_end()).unwrap();
-        assert_eq!(data["at"], crate::expose::rfc3339((NOW_S + second) * 1_000_000_000));
+        assert_eq!(data["at"], rollup::rfc3339((NOW_S + second) * 1_000_000_000));
         // What everybody is sent is also what everybody reads.
         assert_eq!(daemon.get("/api/v1/providers?window=60s").await.json(), data);
     }
-    soon("stop", daemon.server.stop()).await;
+    soon("stop", daemon.server.stop(PATIENCE)).await;
     assert!(soon("the end of the stream", body.frame()).await.is_none());
 }
 
@@ -163,15 +164,16 @@ async fn ready_says_no_only_while_nothing_can_be_taken() {
     assert_eq!(ready().await, (503, reading.to_owned()));
     daemon.facts.recovered.store(true, Ordering::Relaxed);
 
-    daemon.facts.health.journal_refused(&Refused::Disk(io::ErrorKind::StorageFull));
-    assert_eq!(ready().await, (503, r#"["the journal cannot be written: no storage space"]"#.to_owned()));
-    daemon.facts.health.journal_accepted();
+    daemon.facts.journal_writable.store(false, Ordering::Relaxed);
+    let disk = r#"["the journal cannot be written: see the daemon's log"]"#;
+    assert_eq!(ready().await, (503, disk.to_owned()));
+    daemon.facts.journal_writable.store(true, Ordering::Relaxed);
     assert_eq!(ready().await.0, 200);
 
     daemon.facts.destination.lock().unwrap().last_error = Some("connection refused".to_owned());
     assert_eq!(ready().await, (200, r#"["destination jaeger: connection refused"]"#.to_owned()));
 
-    daemon.facts.health.drain();
+    daemon.facts.draining.store(true, Ordering::Relaxed);
     assert_eq!(ready().await.0, 503);
     assert_eq!(daemon.get("/healthz").await.status, 200);
 }
@@ -197,4 +199,17 @@ async fn every_answer_is_kept_from_being_taken_for_a_page() {
         assert!(answer.header("content-security-policy").starts_with("default-src 'none'"), "{path}");
         assert_eq!(answer.header("access-control-allow-origin"), "", "{path}");
     }
+}
+
+#[tokio::test]
+async fn the_page_is_served_under_the_same_guard() {
+    let daemon = daemon(Known::new());
+    for path in ["/", "/p/sberbank", "/t/4bf92f3577b34da6a3ce929d0e0e4736"] {
+        let answer = daemon.get(path).await;
+        assert_eq!(answer.status, 200, "{path}");
+        assert!(answer.header("content-type").starts_with("text/html"), "{path}");
+        let policy = answer.header("content-security-policy");
+        assert!(policy.contains("script-src 'self'"), "the page's own policy stands: {policy}");
+    }
+    assert_eq!(daemon.ask(Method::GET, "/", &[("host", "evil.example")]).await.status, 421);
 }

@@ -8,7 +8,7 @@ use super::*;
 type Id = (String, BTreeMap<String, String>);
 
 #[derive(Debug, Default)]
-struct Scrape {
+pub(super) struct Scrape {
     kinds: BTreeMap<String, String>,
     samples: BTreeMap<Id, f64>,
 }
@@ -21,7 +21,7 @@ impl Scrape {
 }
 
 /// Reads a scrape and panics where it breaks a rule of the text format (or of OpenMetrics).
-fn parse(text: &str, open_metrics: bool) -> Scrape {
+pub(super) fn parse(text: &str, open_metrics: bool) -> Scrape {
     assert!(text.ends_with('\n'), "the last line must end");
     let body = match text.strip_suffix("# EOF\n") {
         Some(body) => {

@@ -85,7 +85,6 @@ impl Masker {
             Suspect::Run { start, end } => (start..end).step_by(CANDIDATE_STEP).for_each(&mut push),
             Suspect::Groups { first_end } => push(first_end - 1),
             Suspect::Separator(at)
-            | Suspect::Url(at)
             | Suspect::Tag(at)
             | Suspect::At(at)
             | Suspect::Flag(at)

@@ -80,7 +80,7 @@ mod tests {
     fn a_refusal_does_not_quote_the_body() {
         for body in [
             r#"{"resourceSpans":"4111111111111111"}"#,
-            r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"4111111111111111"}]}]}]}"#,
+            r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"x4111111111111111"}]}]}]}"#,
             r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"kind":"4111111111111111"}]}]}]}"#,
         ] {
             let error = to_protobuf(body.as_bytes()).unwrap_err();

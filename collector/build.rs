@@ -1,5 +1,5 @@
-//! Builds the web page with npm when `page/dist` is missing or older than its sources, and makes a table of its files for
-//! `expose::page` to embed. When nothing changed it does nothing: cargo does not even start it.
+//! Builds the web page with npm when `page/dist` is missing or older than its sources, and makes a table of
+//! its files for `expose::page` to embed. When nothing changed it does nothing: cargo does not even start it.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -44,7 +44,8 @@ fn main() -> ExitCode {
 }
 
 fn build_if_stale(page: &Path) -> Result<(), String> {
-    // Debug and release builds may run at once, and two npm in one folder break each other. The lock ends with the file.
+    // Debug and release builds may run at once, and two npm in one folder break each other.
+    // The lock ends when the file is dropped.
     let lock =
         File::open(page.join("package-lock.json")).map_err(|e| format!("page/package-lock.json: {e}"))?;
     lock.lock().map_err(|e| format!("cannot lock page/package-lock.json: {e}"))?;
@@ -84,7 +85,8 @@ fn modified(path: &Path) -> io::Result<SystemTime> {
     fs::metadata(path)?.modified()
 }
 
-/// npm writes its own lock file into `node_modules` last, so one older than ours means another or an unfinished install.
+/// npm writes its own lock file into `node_modules` last, so one older than ours means another install, or
+/// none that was finished.
 fn modules_are_installed(page: &Path) -> bool {
     let installed = modified(&page.join("node_modules/.package-lock.json"));
     let wanted = modified(&page.join("package-lock.json"));
@@ -112,7 +114,7 @@ fn npm(page: &Path, arguments: &[&str]) -> Result<(), String> {
         Ok(output) => output,
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
             return Err(format!(
-                "the web page (collector/page) is not built, and there is no npm to build it with: {HOW_TO_GET_NPM}"
+                "the web page (collector/page) is not built, and there is no npm for it: {HOW_TO_GET_NPM}"
             ));
         }
         Err(e) => return Err(format!("cannot start `{command}` in collector/page: {e}")),
@@ -128,8 +130,8 @@ fn npm(page: &Path, arguments: &[&str]) -> Result<(), String> {
     ))
 }
 
-/// Copies the built files to `OUT_DIR`, so that a later build of the daemon finds them there whatever becomes of `page/dist`, and
-/// writes the table that `expose/page.rs` includes.
+/// Copies the built files to `OUT_DIR`, so that a later build of the daemon finds them there whatever becomes
+/// of `page/dist`, and writes the table that `expose/page.rs` includes.
 fn embed(dist: &Path) -> Result<(), String> {
     let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("OUT_DIR is not set: run this through cargo")?);
     let copies = out.join("page");
@@ -157,9 +159,9 @@ fn embed(dist: &Path) -> Result<(), String> {
 /// The compressed twin of each file lies beside it, written by `dev/pack.mjs`.
 fn row(folder: &str, name: &str, copy: &Path) -> String {
     let packed = format!("{}.gz", copy.display());
-    format!(
-        "    EmbeddedFile {{ folder: {folder:?}, name: {name:?}, bytes: include_bytes!({copy:?}), gzip: include_bytes!({packed:?}) }},\n"
-    )
+    let key = format!("folder: {folder:?}, name: {name:?}");
+    let content = format!("bytes: include_bytes!({copy:?}), gzip: include_bytes!({packed:?})");
+    format!("    EmbeddedFile {{ {key}, {content} }},\n")
 }
 
 fn files_in(folder: &Path) -> io::Result<Vec<PathBuf>> {

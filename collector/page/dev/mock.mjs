@@ -5,13 +5,31 @@
 
 const CAST = [
   { name: "sberbank", rate: 41.2, p50: 212, spread: 3.1, decline: 0.056, conversion: 0.934, flight: true },
-  { name: "tinkoff-acquiring", rate: 28.6, p50: 164, spread: 2.6, decline: 0.041, conversion: 0.951, flight: true, trouble: "slow" },
+  {
+    name: "tinkoff-acquiring",
+    rate: 28.6,
+    p50: 164,
+    spread: 2.6,
+    decline: 0.041,
+    conversion: 0.951,
+    flight: true,
+    trouble: "slow",
+  },
   { name: "visa-3ds", rate: 19.4, p50: 388, spread: 2.4, decline: 0.012, conversion: 0.917, flight: true },
   { name: "mir-processing", rate: 12.9, p50: 141, spread: 2.2, decline: 0.033, conversion: 0.962, flight: true },
   { name: "antifraud.scoring", rate: 55.1, p50: 38, spread: 2.9, decline: 0, conversion: null, flight: true },
   { name: "sms-gateway", rate: 4.3, p50: 92, spread: 4.4, decline: 0, conversion: null, flight: false, trouble: "failing" },
   { name: "maps-geocoder", rate: 8.8, p50: 61, spread: 2.0, decline: 0, conversion: null, flight: false },
-  { name: "qiwi-wallet", rate: 0.52, p50: 274, spread: 3.3, decline: 0.08, conversion: 0.883, flight: false, trouble: "learning" },
+  {
+    name: "qiwi-wallet",
+    rate: 0.52,
+    p50: 274,
+    spread: 3.3,
+    decline: 0.08,
+    conversion: 0.883,
+    flight: false,
+    trouble: "learning",
+  },
 ];
 
 /** The troubles began this long before the mock did. */
@@ -81,7 +99,8 @@ function provider(one, t) {
     attempts: Math.round(f.count * 1.01),
     ...f,
     failure_ratio: ratio(bad, f.count),
-    conversion: one.conversion === null ? null : { "5m": one.conversion, "10m": one.conversion + 0.002, "15m": one.conversion + 0.001 },
+    conversion:
+      one.conversion === null ? null : { "5m": one.conversion, "10m": one.conversion + 0.002, "15m": one.conversion + 0.001 },
     failed_p95_ms: bad > 0 ? 45001 : null,
     baseline: learning ? null : normal,
     verdict,
@@ -100,7 +119,9 @@ function provider(one, t) {
 function cast(size) {
   return Array.from({ length: size }, (_, i) => {
     const one = CAST[i % CAST.length];
-    return i < CAST.length ? one : { ...one, name: `${one.name}-${Math.floor(i / CAST.length)}`, ...(i > 40 ? { trouble: undefined } : {}) };
+    return i < CAST.length
+      ? one
+      : { ...one, name: `${one.name}-${Math.floor(i / CAST.length)}`, ...(i > 40 ? { trouble: undefined } : {}) };
   });
 }
 
@@ -157,14 +178,31 @@ function trace(id) {
     ...rest,
   });
   const shop = [
-    span("a000000000000001", "", "POST /checkout", 2, 0, 3290, { attributes: [text("http.request.method", "POST"), number("http.response.status_code", 200)] }),
+    span("a000000000000001", "", "POST /checkout", 2, 0, 3290, {
+      attributes: [text("http.request.method", "POST"), number("http.response.status_code", 200)],
+    }),
     span("a000000000000002", "a000000000000001", "reserve stock", 1, 12, 58),
-    span("a000000000000003", "a000000000000001", "score payment", 3, 61, 96, { attributes: [text("peer.service", "antifraud.scoring")] }),
+    span("a000000000000003", "a000000000000001", "score payment", 3, 61, 96, {
+      attributes: [text("peer.service", "antifraud.scoring")],
+    }),
     span("a000000000000004", "a000000000000001", "authorize", 3, 102, 3173, {
-      attributes: [text("spanmill.provider", "tinkoff-acquiring"), text("spanmill.operation", "authorize"), text("card", "427600******1234"), text("cvc", "[masked]")],
+      attributes: [
+        text("spanmill.provider", "tinkoff-acquiring"),
+        text("spanmill.operation", "authorize"),
+        text("card", "427600******1234"),
+        text("cvc", "[masked]"),
+      ],
       events: [
-        { timeUnixNano: at(104), name: "request", attributes: [text("body", '{"pan":"427600******1234","cvc":"[masked]","amount":129900}')] },
-        { timeUnixNano: at(3170), name: "response", attributes: [number("code", 5), text("error", "gateway was slow to answer")] },
+        {
+          timeUnixNano: at(104),
+          name: "request",
+          attributes: [text("body", '{"pan":"427600******1234","cvc":"[masked]","amount":129900}')],
+        },
+        {
+          timeUnixNano: at(3170),
+          name: "response",
+          attributes: [number("code", 5), text("error", "gateway was slow to answer")],
+        },
       ],
       status: { code: 2, message: "deadline nearly exceeded" },
     }),
@@ -175,7 +213,10 @@ function trace(id) {
     complete: false,
     resourceSpans: [
       { resource: { attributes: [text("service.name", "shop"), text("host.name", "h7")] }, scopeSpans: [{ spans: shop }] },
-      { resource: { attributes: [text("service.name", "acquiring-proxy"), text("host.name", "h9")] }, scopeSpans: [{ spans: bank }] },
+      {
+        resource: { attributes: [text("service.name", "acquiring-proxy"), text("host.name", "h9")] },
+        scopeSpans: [{ spans: bank }],
+      },
     ],
   };
 }
@@ -204,7 +245,8 @@ export function mockApi({ size = CAST.length, also = [] } = {}) {
     if (url.pathname === "/api/v1/events") return events(request, response, all);
     if (url.pathname === "/api/v1/stats") return json(response, 200, stats());
     const traceId = /^\/api\/v1\/traces\/([0-9a-f]{32})$/.exec(url.pathname)?.[1];
-    if (traceId?.startsWith("dead")) return json(response, 404, { error: `trace ${traceId} is not in the journal`, hint: "Jaeger may still have it" });
+    if (traceId?.startsWith("dead"))
+      return json(response, 404, { error: `trace ${traceId} is not in the journal`, hint: "Jaeger may still have it" });
     if (traceId) return json(response, 200, trace(traceId));
     const one = view && all.find((candidate) => candidate.name === decodeURIComponent(name));
     if (one) return json(response, 200, series(one, url.searchParams));

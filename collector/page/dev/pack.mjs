@@ -22,7 +22,9 @@ for (const file of files) {
   total += packed.length;
 }
 
-console.log(`page: ${total.toLocaleString("en-US")} of ${BUDGET_BYTES.toLocaleString("en-US")} bytes gzip in ${files.length} files`);
+console.log(
+  `page: ${total.toLocaleString("en-US")} of ${BUDGET_BYTES.toLocaleString("en-US")} bytes gzip in ${files.length} files`,
+);
 if (total > BUDGET_BYTES) {
   console.error("page: over budget; remove something before adding more");
   rmSync(dist, { recursive: true }); // or the next cargo build would take it for a good one

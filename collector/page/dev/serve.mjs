@@ -5,7 +5,12 @@ import { fileURLToPath } from "node:url";
 import { mockApi } from "./mock.mjs";
 
 const DIST = new URL("../dist/", import.meta.url);
-const TYPES = { html: "text/html; charset=utf-8", js: "text/javascript; charset=utf-8", css: "text/css; charset=utf-8", svg: "image/svg+xml" };
+const TYPES = {
+  html: "text/html; charset=utf-8",
+  js: "text/javascript; charset=utf-8",
+  css: "text/css; charset=utf-8",
+  svg: "image/svg+xml",
+};
 const CSP =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
@@ -20,8 +25,12 @@ async function file(path, response) {
 
 export function serve({ port = 0, ...mock } = {}) {
   const api = mockApi(mock);
-  const server = createServer((request, response) => api(request, response, () => file(new URL(request.url, "http://x").pathname, response)));
-  return new Promise((resolve) => server.listen(port, "127.0.0.1", () => resolve({ server, url: `http://127.0.0.1:${server.address().port}` })));
+  const server = createServer((request, response) =>
+    api(request, response, () => file(new URL(request.url, "http://x").pathname, response)),
+  );
+  return new Promise((resolve) =>
+    server.listen(port, "127.0.0.1", () => resolve({ server, url: `http://127.0.0.1:${server.address().port}` })),
+  );
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -1,5 +1,6 @@
-//! The web page, embedded in the binary by `build.rs`: one document for every address of the page, and its hashed assets.
-//! Files are looked up by their exact name in a table made at build time, so no path of a request ever reaches a file system.
+//! The web page, embedded in the binary by `build.rs`: one document for every address of the page, and its
+//! hashed assets. Files are looked up by their exact name in a table made at build time, so no path of a
+//! request ever reaches a file system.
 
 use axum::Router;
 use axum::extract::Path;
@@ -14,13 +15,14 @@ use axum::routing::get;
 /// The addresses of the page's views: the same document, which looks at its own address.
 const VIEWS: [&str; 5] = ["/", "/p/{name}", "/t/{id}", "/incidents", "/unmapped"];
 
-/// Nothing but our own files runs, loads or connects; no inline script or style; and the page's code cannot make markup out of
-/// text (trusted types), which is what keeps names and log lines from the network inert.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
-                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+/// Nothing but our own files runs, loads or connects; no inline script or style; and the page's code cannot
+/// make markup out of text (trusted types), which is what keeps names and log lines from the network inert.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+                      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
                       require-trusted-types-for 'script'; trusted-types 'none'";
 
-/// The name of an asset holds a hash of its content, so it may be kept for ever; the document that names them may not.
+/// The name of an asset holds a hash of its content, so it may be kept for ever; the document that names them
+/// may not.
 const FOREVER: &str = "public, max-age=31536000, immutable";
 const ASK_AGAIN: &str = "no-cache";
 

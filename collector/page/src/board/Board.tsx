@@ -28,10 +28,20 @@ const COLUMNS: Column[] = [
   { sort: "failed", class: "c-failed num", label: "Failed", title: "Failed, timed out or unreachable, of all judged calls" },
   { sort: "declined", class: "c-declined num", label: "Declined", title: "Answered with a business no; not a failure" },
   { sort: "p50", class: "c-p50 num", label: "p50", title: "Half of the calls are faster, trailing 60 s" },
-  { sort: "p95", class: "c-p95 num", label: "p95", title: "95 of 100 calls are faster; × of normal beside it once normal is known" },
+  {
+    sort: "p95",
+    class: "c-p95 num",
+    label: "p95",
+    title: "95 of 100 calls are faster; × of normal beside it once normal is known",
+  },
   { sort: "p99", class: "c-p99 num", label: "p99", title: "99 of 100 calls are faster" },
   { sort: "in_flight", class: "c-flight num", label: "In flight", title: "Calls open right now, and the age of the oldest" },
-  { sort: "conversion", class: "c-conversion num", label: "Conversion", title: "Share of successful transactions over 5, then 10 and 15 minutes" },
+  {
+    sort: "conversion",
+    class: "c-conversion num",
+    label: "Conversion",
+    title: "Share of successful transactions over 5, then 10 and 15 minutes",
+  },
   { sort: null, class: "c-spark", label: "p95, 10 min", title: "Line: p95 from zero. Bars from below: failures. Dashed: normal" },
 ];
 
@@ -86,9 +96,10 @@ export function Board({ state }: { state: FeedState }) {
       </TopBar>
       <main>
         <StaleNote state={state} />
+        {answer && answer.providers.length > 0 && <Summary providers={answer.providers} only={only} onOnly={setOnly} />}
+        <HealthLine />
         {answer && answer.providers.length > 0 && (
           <>
-            <Summary providers={answer.providers} only={only} onOnly={setOnly} />
             <table role="table" class={`board is-${phase}`} ref={table} aria-label="Providers, worst first" onPointerMove={touch}>
               <thead role="rowgroup">
                 <tr role="row" class="row head">
@@ -110,7 +121,6 @@ export function Board({ state }: { state: FeedState }) {
         {!answer && (phase === "lost" ? <ErrorState /> : <ConnectingState />)}
         <Announcer providers={answer?.providers ?? []} />
       </main>
-      <HealthLine />
     </>
   );
 }

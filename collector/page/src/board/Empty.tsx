@@ -5,7 +5,9 @@ export function EmptyState() {
   return (
     <section class="state">
       <h1>No traffic yet</h1>
-      <p>The daemon is up and waiting for spans. Every outgoing call that arrives becomes part of a row here within two seconds.</p>
+      <p>
+        The daemon is up and waiting for spans. Every outgoing call that arrives becomes part of a row here within two seconds.
+      </p>
       <dl class="ways">
         <dt>Just looking</dt>
         <dd>
@@ -42,8 +44,8 @@ export function ErrorState() {
     <section class="state" role="alert">
       <h1>The daemon does not answer</h1>
       <p>
-        This page was served from <code>{location.origin}</code>, but its live data cannot be reached now. It keeps trying and will show
-        the board as soon as there is one.
+        This page was served from <code>{location.origin}</code>, but its live data cannot be reached now. It keeps trying and
+        will show the board as soon as there is one.
       </p>
       <dl class="ways">
         <dt>Is it alive?</dt>

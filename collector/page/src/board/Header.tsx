@@ -23,7 +23,13 @@ export function TopBar({ state, children }: { state: FeedState; children?: preac
       {children}
       <div class="right">
         <LiveMark state={state} />
-        <button type="button" class="quiet" onClick={toggleTheme} title="Light or dark (t)" aria-label="Switch between light and dark">
+        <button
+          type="button"
+          class="quiet"
+          onClick={toggleTheme}
+          title="Light or dark (t)"
+          aria-label="Switch between light and dark"
+        >
           <svg viewBox="0 0 16 16" aria-hidden="true">
             <circle cx="8" cy="8" r="6" class="drawn" />
             <path d="M8 2a6 6 0 0 1 0 12z" class="filled" />
@@ -39,7 +45,7 @@ const PHASES = { connecting: "connecting", live: "live", stale: "stale", lost: "
 function LiveMark({ state }: { state: FeedState }) {
   const { phase, answer } = state;
   return (
-    <span class={`live ${phase}`} data-phase={phase} role="status">
+    <span class={`live is-${phase}`} data-phase={phase} role="status">
       <span class="dot" aria-hidden="true" />
       <span class="word">{PHASES[phase]}</span>
       {answer && (
@@ -84,7 +90,11 @@ export function Summary({ providers, only, onOnly }: SummaryProps) {
         <Figure label="calls/s" value={rate(all.calls_per_s)} />
         <Figure label="failed" value={share(all.failure_ratio)} />
         <Figure label="declined" value={share(all.decline_ratio)} />
-        <Figure label="in flight" value={all.in_flight === null ? "no data" : count(all.in_flight)} quiet={all.in_flight === null} />
+        <Figure
+          label="in flight"
+          value={all.in_flight === null ? "no data" : count(all.in_flight)}
+          quiet={all.in_flight === null}
+        />
       </dl>
     </section>
   );
@@ -102,16 +112,18 @@ function Figure({ label, value, quiet }: { label: string; value: string; quiet?:
 export function HealthLine() {
   const stats = useStats();
   const items = health(stats);
+  // Without any figure yet, "cannot be reached" is what the view itself says, and louder.
+  const silent = stats.error !== null && (items.length > 0 || stats.error.status !== 0);
   return (
-    <footer class="health" aria-label="The daemon">
+    <section class={`health${silent ? " old" : ""}`} aria-label="The daemon">
       {items.map(({ label, value, detail, alarming }) => (
         <span key={label} class={alarming ? "alarming" : undefined} title={detail}>
           {alarming && "! "}
           <span class="label">{label}</span> {value}
         </span>
       ))}
-      {stats.error && items.length === 0 && <span class="alarming">! daemon figures: {stats.error.message}</span>}
-    </footer>
+      {silent && <span class="alarming">! no new daemon figures: {stats.error?.message}</span>}
+    </section>
   );
 }
 
@@ -122,7 +134,9 @@ export function StaleNote({ state }: { state: FeedState }) {
   return (
     <p class="note" role="alert">
       <b>{state.phase === "stale" ? "No news" : "Connection lost"}.</b> These figures are {age} old.{" "}
-      {state.phase === "stale" ? "The daemon is connected but quiet." : "Trying to reach the daemon again; this page will catch up by itself."}
+      {state.phase === "stale"
+        ? "The daemon is connected but quiet."
+        : "Trying to reach the daemon again; this page will catch up by itself."}
     </p>
   );
 }

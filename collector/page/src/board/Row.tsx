@@ -26,10 +26,9 @@ export class Row extends Component<RowProps, { seen: boolean }> {
   override componentDidMount() {
     const element = this.element.current;
     if (!element) return;
-    this.watch = new IntersectionObserver(
-      (entries) => this.setState({ seen: entries.at(-1)?.isIntersecting ?? false }),
-      { rootMargin: MARGIN },
-    );
+    this.watch = new IntersectionObserver((entries) => this.setState({ seen: entries.at(-1)?.isIntersecting ?? false }), {
+      rootMargin: MARGIN,
+    });
     this.watch.observe(element);
   }
 
@@ -47,7 +46,13 @@ export class Row extends Component<RowProps, { seen: boolean }> {
     if (seen) histories.want(name);
     const bad = isBad(verdict) && !provider.muted;
     return (
-      <tr role="row" ref={this.element} class={`row v-${verdict}${bad ? " bad" : ""}`} data-provider={name} data-verdict={verdict}>
+      <tr
+        role="row"
+        ref={this.element}
+        class={`row v-${verdict}${bad ? " bad" : ""}`}
+        data-provider={name}
+        data-verdict={verdict}
+      >
         <th role="rowheader" scope="row" class="c-name">
           <Shape verdict={verdict} />
           <Link to={providerPath(name)} class="name" title={name}>
@@ -161,7 +166,12 @@ function ConversionCell({ provider: { conversion } }: { provider: Provider }) {
   const longer = [conversion?.["10m"], conversion?.["15m"]].map(conversionShare);
   if (five === null && longer.every((text) => text === NOTHING)) {
     return (
-      <td role="cell" class="c-conversion num none" data-label="conversion" title="No operation of this provider reports an explicit outcome.">
+      <td
+        role="cell"
+        class="c-conversion num none"
+        data-label="conversion"
+        title="No operation of this provider reports an explicit outcome."
+      >
         <span class="value">{NOTHING}</span>
         <span class="beside" />
       </td>

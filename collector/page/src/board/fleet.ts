@@ -41,7 +41,8 @@ export function fleet(providers: readonly Provider[]): Fleet {
 
 /** Every word must occur in the name, the verdict, the scope or the owner. */
 export function matches(provider: Provider, filter: string): boolean {
-  const text = `${provider.name} ${meaning(provider.verdict).label} ${provider.scope ?? ""} ${provider.owner ?? ""}`.toLowerCase();
+  const text =
+    `${provider.name} ${meaning(provider.verdict).label} ${provider.scope ?? ""} ${provider.owner ?? ""}`.toLowerCase();
   return filter
     .toLowerCase()
     .split(/\s+/)
@@ -50,7 +51,9 @@ export function matches(provider: Provider, filter: string): boolean {
 
 /** What the browser's tab says: trouble is seen without opening it. */
 export function tabTitle(providers: readonly Provider[]): string {
-  const worst = fleet(providers.filter((provider) => !provider.muted)).verdicts.filter(({ verdict }) => meaning(verdict).rank < 5);
+  const worst = fleet(providers.filter((provider) => !provider.muted)).verdicts.filter(
+    ({ verdict }) => meaning(verdict).rank < 5,
+  );
   if (worst.length === 0) return "spanmill";
   return `${worst.map(({ verdict, count }) => `${count} ${meaning(verdict).label.toLowerCase()}`).join(", ")} · spanmill`;
 }

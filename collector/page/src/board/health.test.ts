@@ -12,7 +12,15 @@ const stats = (change: Partial<Stats> = {}): Stats => ({
   destinations: {},
   ...change,
 });
-const jaeger = { forwarded: 5, duplicates: 0, not_for_forwarding: 0, rejected_by_destination: 0, dropped: {}, queued: 0, lag_s: 0.2 };
+const jaeger = {
+  forwarded: 5,
+  duplicates: 0,
+  not_for_forwarding: 0,
+  rejected_by_destination: 0,
+  dropped: {},
+  queued: 0,
+  lag_s: 0.2,
+};
 const show = (value: Stats, before: Stats | null = null, betweenMs = 0) => health({ value, before, betweenMs, error: null });
 const item = (value: Stats, label: string) => show(value).find((one) => one.label === label);
 
@@ -31,7 +39,9 @@ describe("the daemon's health", () => {
   it("alarms on losses, on lag and on a corrupt journal", () => {
     expect(item(stats({ rejected: { overload: 2 } }), "rejected")).toMatchObject({ value: "2", alarming: true });
     expect(item(stats({ destinations: { jaeger: { ...jaeger, lag_s: 40 } } }), "jaeger")?.alarming).toBe(true);
-    expect(item(stats({ destinations: { jaeger: { ...jaeger, dropped: { journal_full: 3 } } } }), "jaeger")?.value).toContain("3 dropped");
+    expect(item(stats({ destinations: { jaeger: { ...jaeger, dropped: { journal_full: 3 } } } }), "jaeger")?.value).toContain(
+      "3 dropped",
+    );
     const journal = { position: 1, bytes: 1, oldest_s: null, corrupt_records: 1 };
     expect(item(stats({ journal }), "journal")).toMatchObject({ value: "1 corrupt", alarming: true });
   });

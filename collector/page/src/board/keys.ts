@@ -11,7 +11,11 @@ function walk(table: HTMLElement | null, step: 1 | -1): void {
   next?.closest("tr")?.scrollIntoView({ block: "nearest" });
 }
 
-export function useBoardKeys(box: RefObject<HTMLInputElement | null>, table: RefObject<HTMLElement | null>, touch: () => void): void {
+export function useBoardKeys(
+  box: RefObject<HTMLInputElement | null>,
+  table: RefObject<HTMLElement | null>,
+  touch: () => void,
+): void {
   useEffect(() => {
     const pressed = (event: KeyboardEvent) => {
       if (event.ctrlKey || event.metaKey || event.altKey) return;

@@ -30,17 +30,7 @@ function rank(provider: Provider): number {
   return provider.muted ? Math.max(rank, VERDICTS.unknown.rank + 0.5) : rank;
 }
 
-export type SortKey =
-  | "worst"
-  | "name"
-  | "calls"
-  | "failed"
-  | "declined"
-  | "p50"
-  | "p95"
-  | "p99"
-  | "in_flight"
-  | "conversion";
+export type SortKey = "worst" | "name" | "calls" | "failed" | "declined" | "p50" | "p95" | "p99" | "in_flight" | "conversion";
 
 /** Every column but the name starts with its worst end up; what is null goes last. */
 const COLUMNS: Record<Exclude<SortKey, "worst" | "name">, (provider: Provider) => number | null> = {

@@ -105,8 +105,7 @@ function Figures({ provider }: { provider: Provider }) {
       </dl>
       {provider.in_flight === null && (
         <p class="soft hint">
-          No in-flight data: its callers send finished spans only, so a hang is seen only after their timeout. The spanmill client for
-          Rust and the PHP extension report calls while they are open.
+          No in-flight data: its callers send finished spans only, so a hang is seen only after their timeout.
         </p>
       )}
     </>
@@ -163,7 +162,8 @@ function Charts({ series, now }: { series: SeriesAnswer; now: number }) {
         fill: () => token(OUTCOME_COLORS[outcome]),
         width: 0,
         points: { show: false },
-        value: (_plot: uPlot, _value: number, _series: number, at: number | null) => (at === null ? NOTHING : `${rate(latest.each[i]?.[at])}/s`),
+        value: (_plot: uPlot, _value: number, _series: number, at: number | null) =>
+          at === null ? NOTHING : `${rate(latest.each[i]?.[at])}/s`,
       })),
     ],
     [],
@@ -174,8 +174,24 @@ function Charts({ series, now }: { series: SeriesAnswer; now: number }) {
   if (points.length === 0) return <p class="soft hint">The charts begin with the first ten seconds of calls.</p>;
   return (
     <div class="charts">
-      <Chart label="Latency" data={percentiles as uPlot.AlignedData} series={PERCENTILES} scale={logScale} values={logLabel} from={from} to={now} />
-      <Chart label="Calls per second by outcome" data={stacked as uPlot.AlignedData} series={outcomeSeries} scale={fromZero} values={(perSecond) => rate(perSecond).replace(/\.0+$/, "")} from={from} to={now} />
+      <Chart
+        label="Latency"
+        data={percentiles as uPlot.AlignedData}
+        series={PERCENTILES}
+        scale={logScale}
+        values={logLabel}
+        from={from}
+        to={now}
+      />
+      <Chart
+        label="Calls per second by outcome"
+        data={stacked as uPlot.AlignedData}
+        series={outcomeSeries}
+        scale={fromZero}
+        values={(perSecond) => rate(perSecond).replace(/\.0+$/, "")}
+        from={from}
+        to={now}
+      />
       <p class="faint hint">Drag to zoom, double-click for all. Times are UTC; each point stands for {series.step_s} s.</p>
     </div>
   );
@@ -183,5 +199,7 @@ function Charts({ series, now }: { series: SeriesAnswer; now: number }) {
 
 /** Names the lines at 1, 2 and 5 of each decade; those between need none. */
 function logLabel(ms: number): string {
-  return [1, 2, 5].includes(Number((ms / 10 ** Math.floor(Math.log10(ms) + 1e-9)).toFixed(6))) ? duration(ms).replace(".00", "").replace(".0", "") : "";
+  return [1, 2, 5].includes(Number((ms / 10 ** Math.floor(Math.log10(ms) + 1e-9)).toFixed(6)))
+    ? duration(ms).replace(".00", "").replace(".0", "")
+    : "";
 }

@@ -37,15 +37,25 @@ export function TraceView({ id, state }: { id: string; state: FeedState }) {
 }
 
 function Trace({ id, tree, complete }: { id: string; tree: Waterfall; complete: boolean }) {
-  const [open, setOpen] = useState<ReadonlySet<string>>(() => new Set(tree.rows.filter(({ failed }) => failed).map((row) => row.id).slice(0, 3)));
-  const toggle = (span: string) => setOpen((now) => (now.has(span) ? new Set([...now].filter((one) => one !== span)) : new Set([...now, span])));
+  const [open, setOpen] = useState<ReadonlySet<string>>(
+    () =>
+      new Set(
+        tree.rows
+          .filter(({ failed }) => failed)
+          .map((row) => row.id)
+          .slice(0, 3),
+      ),
+  );
+  const toggle = (span: string) =>
+    setOpen((now) => (now.has(span) ? new Set([...now].filter((one) => one !== span)) : new Set([...now, span])));
   const failed = tree.rows.filter((row) => row.failed).length;
   return (
     <>
       <header class="head-card">
         <h1>{tree.rows[0]?.name ?? "An empty trace"}</h1>
         <p class="judged">
-          <b>{duration(tree.duration_ms)}</b> · {tree.rows.length + tree.omitted} spans in {tree.services.length} {tree.services.length === 1 ? "service" : "services"}
+          <b>{duration(tree.duration_ms)}</b> · {tree.rows.length + tree.omitted} spans in {tree.services.length}{" "}
+          {tree.services.length === 1 ? "service" : "services"}
           {failed > 0 && ` · ${failed} failed`}
         </p>
         <p class="soft facts">

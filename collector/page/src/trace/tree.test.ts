@@ -13,7 +13,9 @@ const span = (spanId: string, parentSpanId: string, from: number, to: number, re
   ...rest,
 });
 const trace = (...spans: OtlpSpan[]): TraceAnswer => ({
-  resourceSpans: [{ resource: { attributes: [{ key: "service.name", value: { stringValue: "shop" } }] }, scopeSpans: [{ spans }] }],
+  resourceSpans: [
+    { resource: { attributes: [{ key: "service.name", value: { stringValue: "shop" } }] }, scopeSpans: [{ spans }] },
+  ],
 });
 const shape = (answer: TraceAnswer) => waterfall(answer).rows.map(({ id, depth }) => `${"-".repeat(depth)}${id}`);
 
@@ -41,11 +43,19 @@ describe("the waterfall of a trace", () => {
   });
 
   it("survives spans that are each other's parent", () => {
-    expect(shape(trace(span("a", "b", 0, 1), span("b", "a", 0, 1), span("self", "self", 0, 1))).sort()).toEqual(["-b", "a", "self"]);
+    expect(shape(trace(span("a", "b", 0, 1), span("b", "a", 0, 1), span("self", "self", 0, 1))).sort()).toEqual([
+      "-b",
+      "a",
+      "self",
+    ]);
   });
 
   it("reads kinds and states as numbers and as names, and logs at their moment", () => {
-    const event = { timeUnixNano: String(START + 5_000_000n), name: "response", attributes: [{ key: "code", value: { intValue: "5" } }] };
+    const event = {
+      timeUnixNano: String(START + 5_000_000n),
+      name: "response",
+      attributes: [{ key: "code", value: { intValue: "5" } }],
+    };
     const { rows } = waterfall(
       trace(
         span("a", "", 0, 9, { kind: 3, status: { code: 2, message: "boom" }, events: [event] }),

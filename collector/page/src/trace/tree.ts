@@ -63,7 +63,10 @@ export function valueText(value: AnyValue | undefined): string {
   if (!value) return "";
   if (value.stringValue !== undefined) return value.stringValue;
   if (value.arrayValue) return `[${(value.arrayValue.values ?? []).map(valueText).join(", ")}]`;
-  if (value.kvlistValue) return `{${tagsOf(value.kvlistValue.values).map(({ key, value }) => `${key}: ${value}`).join(", ")}}`;
+  if (value.kvlistValue)
+    return `{${tagsOf(value.kvlistValue.values)
+      .map(({ key, value }) => `${key}: ${value}`)
+      .join(", ")}}`;
   return String(value.intValue ?? value.doubleValue ?? value.boolValue ?? value.bytesValue ?? "");
 }
 
@@ -115,7 +118,10 @@ export function waterfall(answer: TraceAnswer): Waterfall {
   walk(roots);
   // Spans that name each other as parents hang on no root.
   for (const one of found) if (!seen.has(one.span.spanId)) walk([one]);
-  const end = found.reduce((latest, { span }) => (nanos(span.endTimeUnixNano) > latest ? nanos(span.endTimeUnixNano) : latest), start);
+  const end = found.reduce(
+    (latest, { span }) => (nanos(span.endTimeUnixNano) > latest ? nanos(span.endTimeUnixNano) : latest),
+    start,
+  );
   return {
     rows,
     duration_ms: msBetween(start, end),

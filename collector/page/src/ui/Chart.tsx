@@ -68,7 +68,11 @@ export function Chart(props: ChartProps) {
   useEffect(() => {
     const element = box.current;
     if (!element) return;
-    const made = new uPlot(options(props, element.clientWidth || 1, (on) => (zoom.current = on)), props.data, element);
+    const made = new uPlot(
+      options(props, element.clientWidth || 1, (on) => (zoom.current = on)),
+      props.data,
+      element,
+    );
     plot.current = made;
     const reset = () => {
       zoom.current = false;

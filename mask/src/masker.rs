@@ -32,6 +32,9 @@ pub struct Masker {
 /// A text shorter than this holds no secret that can be told without its key (`pin=123`).
 const TEXT_LEN_MIN: usize = 7;
 
+/// Nearly every dirty text is clean after one pass; the bound holds for texts that were made to need more.
+const PASSES_MAX: usize = 6;
+
 /// Candidates inside one long run of digits are this far apart: the shortest card number cannot lie between two.
 const CANDIDATE_STEP: usize = 8;
 
@@ -82,7 +85,6 @@ impl Masker {
             Suspect::Run { start, end } => (start..end).step_by(CANDIDATE_STEP).for_each(&mut push),
             Suspect::Groups { first_end } => push(first_end - 1),
             Suspect::Separator(at)
-            | Suspect::Url(at)
             | Suspect::Tag(at)
             | Suspect::At(at)
             | Suspect::Flag(at)
@@ -96,7 +98,21 @@ impl Masker {
     }
 
     /// Masks one text or byte value; `None` = clean. Counts each hit in `report`.
+    ///
+    /// Masking what was masked changes nothing: a dirty text is looked at again until it is clean, since what one
+    /// rule removes can show another one where a secret starts.
     pub fn text(&self, key: Key, text: &[u8], report: &mut Report) -> Option<Vec<u8>> {
+        let mut masked = self.pass(key, text, report)?;
+        for _ in 1..PASSES_MAX {
+            match self.pass(key, &masked, report) {
+                Some(again) => masked = again,
+                None => break,
+            }
+        }
+        Some(masked)
+    }
+
+    fn pass(&self, key: Key, text: &[u8], report: &mut Report) -> Option<Vec<u8>> {
         match key {
             Key::Keep => {
                 let mut edits = self.edits(text, None);

@@ -24,10 +24,14 @@ pub(crate) fn judge(pass: &mut Pass<'_>, suspect: Suspect) {
         Suspect::Separator(at) if at >= pass.done => keys::separator(pass, at),
         Suspect::Tag(at) if at >= pass.done => tag::element(pass, at),
         Suspect::Flag(at) if at >= pass.done => flag::argument(pass, at),
-        Suspect::Url(at) => pass.edits.extend(userinfo::of_url(text, at)),
         Suspect::Literal(start) if start >= pass.done => pass.remove(literal::secret(text, start)),
         Suspect::Pem(at) if at >= pass.done => pass.remove(literal::pem(text, at)),
-        Suspect::At(at) if pass.options.email => pass.edits.extend(email::address(text, at)),
+        Suspect::At(at) => {
+            userinfo::before(pass, at);
+            if pass.options.email {
+                pass.edits.extend(email::address(text, at));
+            }
+        }
         Suspect::Iban(start) if pass.options.iban => pass.edits.extend(iban::number(text, start)),
         Suspect::Veil(_) => pass.veiled = true,
         _ => {}

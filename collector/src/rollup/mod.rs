@@ -18,6 +18,7 @@ mod operations;
 pub mod outcome;
 mod provider;
 pub mod registry;
+mod scan;
 pub mod span;
 mod thread;
 mod totals;

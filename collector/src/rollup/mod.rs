@@ -5,7 +5,7 @@
 
 mod board;
 mod cache;
-mod environment;
+pub mod environment;
 mod figures;
 #[cfg(test)]
 mod fixture;

@@ -72,6 +72,22 @@ pub enum Because {
     NothingWrong,
 }
 
+impl std::fmt::Display for Because {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Because::Explicit => "by spanmill.outcome",
+            Because::DeclineRule => "by decline_when of its [[provider]] table",
+            Because::HttpStatus => "by the status of HTTP",
+            Because::GrpcStatus => "by the status of gRPC",
+            Because::ErrorType => "by error.type",
+            Because::Exception => "by its exception event",
+            Because::StatusMessage => "by the message of the span's status",
+            Because::Status => "by the span's status",
+            Because::NothingWrong => "nothing says that anything went wrong",
+        })
+    }
+}
+
 impl Because {
     /// The span says how the business went, not only how the transport did: it counts for conversion.
     pub fn is_business(self) -> bool {

@@ -82,7 +82,9 @@ impl<'a> Attribute<'a> {
     #[inline(always)]
     pub fn value(&self) -> Result<Scalar<'a>, Malformed> {
         match self.form {
-            Form::Usual(_, [0x0a, length, text @ ..]) if text.len() == usize::from(*length) && *length < 0x80 => {
+            Form::Usual(_, [0x0a, length, text @ ..])
+                if text.len() == usize::from(*length) && *length < 0x80 =>
+            {
                 Ok(Scalar::Text(text))
             }
             Form::Usual(key_value, _) => Ok(whole(key_value)?.1),
@@ -128,7 +130,8 @@ mod tests {
 
     /// Bytes that are often tags and short lengths, so that many are well-formed for a while.
     fn message() -> impl Strategy<Value = Vec<u8>> {
-        let byte = prop_oneof![Just(0x0a), Just(0x12), Just(0x18), Just(0x4a), Just(0x80), 0u8..8, any::<u8>()];
+        let byte =
+            prop_oneof![Just(0x0a), Just(0x12), Just(0x18), Just(0x4a), Just(0x80), 0u8..8, any::<u8>()];
         proptest::collection::vec(byte, 0..40)
     }
 

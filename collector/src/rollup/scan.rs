@@ -38,6 +38,16 @@ impl<'a> Scan<'a> {
                 self.rest = rest;
                 Ok(Some((u32::from(tag >> 3), Value::Bytes(bytes))))
             }
+            // Times, and the kind.
+            [tag, ref rest @ ..] if tag & 0x87 == 1 && tag > 7 => {
+                let Some((value, rest)) = rest.split_first_chunk() else { return Err(Malformed::Truncated) };
+                self.rest = rest;
+                Ok(Some((u32::from(tag >> 3), Value::Fixed64(u64::from_le_bytes(*value)))))
+            }
+            [tag, value, ref rest @ ..] if tag & 0x87 == 0 && value < 0x80 && tag > 7 => {
+                self.rest = rest;
+                Ok(Some((u32::from(tag >> 3), Value::Varint(u64::from(value)))))
+            }
             [] => Ok(None),
             _ => self.next_of_any_form(),
         }
@@ -87,6 +97,10 @@ impl<'a> Attribute<'a> {
             {
                 Ok(Scalar::Text(text))
             }
+            // Ports and statuses.
+            Form::Usual(_, [0x18, low, high]) if *low >= 0x80 && *high < 0x80 => {
+                Ok(Scalar::Int(i64::from(low & 0x7f) | i64::from(*high) << 7))
+            }
             Form::Usual(key_value, _) => Ok(whole(key_value)?.1),
             Form::Any(value) => Ok(value),
         }
@@ -130,8 +144,16 @@ mod tests {
 
     /// Bytes that are often tags and short lengths, so that many are well-formed for a while.
     fn message() -> impl Strategy<Value = Vec<u8>> {
-        let byte =
-            prop_oneof![Just(0x0a), Just(0x12), Just(0x18), Just(0x4a), Just(0x80), 0u8..8, any::<u8>()];
+        let byte = prop_oneof![
+            Just(0x0a),
+            Just(0x12),
+            Just(0x18),
+            Just(0x39),
+            Just(0x4a),
+            Just(0x80),
+            0u8..8,
+            any::<u8>()
+        ];
         proptest::collection::vec(byte, 0..40)
     }
 

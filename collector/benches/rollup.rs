@@ -55,7 +55,7 @@ fn span(i: u64, now_ns: u64) -> Span {
         int("server.port", 443),
         text("url.full", format!("https://api.provider-{provider:02}.example/v1/payments/{:08x}", spread(i))),
         text("url.template", "/v1/payments/{id}"),
-        int("http.response.status_code", if i % 50 == 0 { 503 } else { 200 }),
+        int("http.response.status_code", if i.is_multiple_of(50) { 503 } else { 200 }),
         text("network.protocol.version", "1.1"),
         text("user_agent.original", "shop/4.2 (php 8.4; curl 8.9)"),
         text("payment.scheme", "visa"),
@@ -68,7 +68,7 @@ fn span(i: u64, now_ns: u64) -> Span {
         ..Event::default()
     };
     Span {
-        trace_id: (u128::from(spread(i)) << 64 | u128::from(i) + 1).to_be_bytes().to_vec(),
+        trace_id: ((u128::from(spread(i)) << 64) | u128::from(i + 1)).to_be_bytes().to_vec(),
         span_id: (spread(i) | 1).to_be_bytes().to_vec(),
         parent_span_id: (spread(i + 1) | 1).to_be_bytes().to_vec(),
         name: "POST /v1/payments/{id}".to_owned(),
@@ -97,7 +97,7 @@ fn batch(first: u64, now_ns: u64) -> MaskedBatch {
             ..ResourceSpans::default()
         }],
     };
-    let masker = spanmill_mask::Masker::new(spanmill_mask::Config::default()).unwrap();
+    let masker = spanmill_mask::Masker::standard();
     let masking = Masking::new(Arc::new(masker), Arc::new(Outcomes::default()));
     let received = ReceivedBatch {
         body: request.encode_to_vec().into(),
@@ -105,7 +105,7 @@ fn batch(first: u64, now_ns: u64) -> MaskedBatch {
         received_unix_ns: now_ns,
         hops: 0,
     };
-    masking.apply(received).unwrap().batch
+    masking.apply(received).expect("prost writes well-formed requests").batch
 }
 
 fn fold() -> Fold {

@@ -158,12 +158,13 @@ fn technical(call: &Call<'_>) -> Result<Verdict, Malformed> {
     // An exception that the code recorded and got over is no failure of a call that was answered.
     let is_error = evidence.status == status::ERROR;
     let was_answered = http_status.is_some() || grpc_status.is_some();
-    if evidence.has_events && (is_error || !was_answered) {
-        if let Some((class, message)) = call.exception()? {
-            // Guzzle's ConnectException is thrown for timeouts too: curl's number knows better.
-            let outcome = by_curl_message(message).or_else(|| by_class(class)).unwrap_or(Failed);
-            return decided(outcome, Because::Exception);
-        }
+    if evidence.has_events
+        && (is_error || !was_answered)
+        && let Some(exception) = call.exception()?
+    {
+        // Guzzle's ConnectException is thrown for timeouts too: curl's number knows better.
+        let outcome = by_curl_message(exception.message).or_else(|| by_class(exception.class));
+        return decided(outcome.unwrap_or(Failed), Because::Exception);
     }
     if !is_error {
         return decided(Fine, Because::NothingWrong);

@@ -70,6 +70,13 @@ pub struct Evidence<'a> {
     pub has_events: bool,
 }
 
+/// An exception event: `exception.type` and `exception.message`, empty where it says nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exception<'a> {
+    pub class: &'a [u8],
+    pub message: &'a [u8],
+}
+
 /// An outgoing call, as its span tells it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Call<'a> {
@@ -187,15 +194,16 @@ impl<'a> Call<'a> {
         find(self.bytes, span::ATTRIBUTES, name)
     }
 
-    /// `exception.type` and `exception.message` of the last exception event.
-    pub fn exception(&self) -> Result<Option<(&'a [u8], &'a [u8])>, Malformed> {
+    /// The last exception event.
+    pub fn exception(&self) -> Result<Option<Exception<'a>>, Malformed> {
         let mut found = None;
         let mut fields = Fields::of(self.bytes);
         while let Some(field) = fields.next()? {
             if field.number == span::EVENTS && is_exception(&field)? {
                 let event = field.bytes()?;
                 let read = |name| Ok(find(event, event::ATTRIBUTES, name)?.and_then(text).unwrap_or(b""));
-                found = Some((read(b"exception.type")?, read(b"exception.message")?));
+                let (class, message) = (read(b"exception.type")?, read(b"exception.message")?);
+                found = Some(Exception { class, message });
             }
         }
         Ok(found)

@@ -180,7 +180,7 @@ const NAMES: &[(Class, &[&str])] = &[
             "connect sid",
             "credential",
             "credentials",
-            "assertion",
+            "saml assertion",
             "client assertion",
             "saml response",
         ],

@@ -237,7 +237,7 @@ fn ends_field(text: &[u8], at: usize) -> bool {
 
 /// Whether a value says nothing, or is masked already.
 pub(crate) fn is_void(value: &[u8]) -> bool {
-    let words: [&[u8]; 12] = [
+    let words: [&[u8]; 17] = [
         b"true",
         b"false",
         b"null",
@@ -250,6 +250,11 @@ pub(crate) fn is_void(value: &[u8]) -> bool {
         b"(null)",
         b"{}",
         b"[]",
+        b"redacted",
+        b"[redacted]",
+        b"<redacted>",
+        b"[filtered]",
+        b"filtered",
     ];
     value.iter().all(|&b| b == b'*')
         || value.starts_with(MASKED)

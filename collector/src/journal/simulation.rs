@@ -48,6 +48,8 @@ struct World {
     fates: Vec<Fate>,
     /// Numbers of refused bodies that were in the log when it was opened.
     ghosts: BTreeSet<usize>,
+    /// There may be some: a refused write could not be cut off, or a power cut undid the cutting off.
+    is_haunted: bool,
     follower: Reader,
     followed: usize,
 }
@@ -75,6 +77,7 @@ impl World {
             now_unix_ns: 1,
             fates: Vec::new(),
             ghosts: BTreeSet::new(),
+            is_haunted: false,
             follower,
             followed: 0,
         }
@@ -165,6 +168,7 @@ impl World {
     fn fail(&mut self) {
         let mut on = || self.random.one_in(4);
         let faults = Faults { full: on(), write: on(), sync: on(), truncate: on() };
+        self.is_haunted |= faults.truncate;
         self.disk.set_faults(faults);
     }
 
@@ -174,6 +178,7 @@ impl World {
             self.log.close_segment();
         }
         if power_cut {
+            self.is_haunted = true;
             self.disk.power_cut(&mut self.random);
             if self.limits.durability == Durability::Process {
                 self.doubt(|_| true);
@@ -194,6 +199,7 @@ impl World {
         for record in self.read_all(Position(0)) {
             let number = u64::from_le_bytes(record.batch.bytes()[..8].try_into().unwrap()) as usize;
             if self.fates[number] == Fate::Refused {
+                assert!(self.is_haunted, "seed {}: {number} was refused and is there", self.seed);
                 self.ghosts.insert(number);
             }
         }

@@ -80,14 +80,11 @@ fn bare(pass: &mut Pass<'_>, class: Class, start: usize, json: Option<usize>) {
     let end = bare_end(text, start);
     let word = &text[start..end];
     // Codes and track data hold digits; "pin: wrong" and "track: the path" are prose.
-    let prose = class == Class::Sad && word.len() < PROSE_LEN_MAX && !word.iter().any(u8::is_ascii_digit);
+    let prose = class == Class::Sad && !word.iter().any(u8::is_ascii_digit);
     if !prose {
         pass.secret(class, start, end, json);
     }
 }
-
-/// From this length on a word without digits may be base64.
-const PROSE_LEN_MAX: usize = 16;
 
 /// `[cvv] => 123` of `print_r`: the value fills its line.
 fn to_end_of_line(pass: &mut Pass<'_>, class: Class, from: usize) {

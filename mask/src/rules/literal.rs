@@ -117,15 +117,16 @@ fn authorization(text: &[u8], scheme: usize, start: usize) -> Option<Edit> {
     let len = token_len(text, start, b"-._~+/");
     let padding = text[start + len..].iter().take(2).take_while(|&&b| b == b'=').count();
     let token = &text[start..start + len];
-    let basic = text[scheme + 1] | 0x20 == b'a' && decodes_to_pair(token);
-    let random = len >= TOKEN_LEN_MIN
-        && (token.iter().any(u8::is_ascii_digit)
-            || token[1..].iter().any(u8::is_ascii_uppercase)
-            || len >= WORD_LEN_MAX);
-    // `Bearer realm="shop"` is a challenge.
-    let challenge = padding > 0 && matches!(text.get(start + len + 1), Some(b'"' | b'\\'));
-    (free && (basic || random) && !challenge)
-        .then(|| Edit::remove(start, start + len + padding, Rule::Literal))
+    let word = token_len(text, start, b"");
+    let digit = token.iter().any(u8::is_ascii_digit);
+    let capital = token.iter().skip(1).any(u8::is_ascii_uppercase);
+    let secret = match text[scheme + 1] | 0x20 {
+        b'a' => decodes_to_pair(token) || digit && capital && len >= WORD_LEN_MAX,
+        _ => len >= TOKEN_LEN_MIN && (digit || capital || word >= WORD_LEN_MAX),
+    };
+    // `Bearer realm="shop"` is a challenge; base64 with padding is not all small letters.
+    let challenge = padding == 1 && token.iter().all(|b| b.is_ascii_lowercase() || *b == b'_');
+    (free && secret && !challenge).then(|| Edit::remove(start, start + len + padding, Rule::Literal))
 }
 
 /// Shorter ones are words.
@@ -156,7 +157,7 @@ fn decodes_to_pair(token: &[u8]) -> bool {
 fn printable(token: &[u8], value: impl Fn(u8) -> u32) -> bool {
     token.chunks_exact(4).all(|quad| {
         let bits = quad.iter().fold(0, |bits, &b| bits << 6 | value(b));
-        bits.to_be_bytes()[1..].iter().all(|&b| b >= b' ')
+        bits.to_be_bytes()[1..].iter().all(|b| (b' '..=b'~').contains(b))
     })
 }
 

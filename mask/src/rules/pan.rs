@@ -104,7 +104,7 @@ fn in_hex_token(text: &[u8], start: usize, end: usize) -> bool {
 }
 
 /// The edit that leaves of `start..end` what `output` allows, separators as they are.
-fn shown(text: &[u8], start: usize, end: usize, output: PanOutput) -> Edit {
+pub(crate) fn shown(text: &[u8], start: usize, end: usize, output: PanOutput) -> Edit {
     let number = &text[start..end];
     let digits = digit_places(number);
     let keep = |i| match output {

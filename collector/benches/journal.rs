@@ -70,7 +70,9 @@ fn measure(config: Config, spans: usize, is_followed: bool) {
         }
         while senders.join_next().await.is_some() {}
     });
-    follower.map(|thread| thread.join().expect("the reader does not panic"));
+    if let Some(follower) = follower {
+        follower.join().expect("the reader does not panic");
+    }
     let (wall, cpu) = (started.elapsed(), cpu_time() - cpu);
     let appends = (appends / SENDERS * SENDERS) as f64;
     let per_span = cpu.as_nanos() as f64 / (appends * spans as f64);

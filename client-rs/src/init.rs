@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::engine::Engine;
+use crate::error::InitError;
 use crate::recorder::{Dropped, Settings, Stats};
-use crate::settings::InitError;
+use crate::running;
 
 /// How long a guard that is dropped waits for its spans to be sent.
 const DROP_TIMEOUT: Duration = Duration::from_secs(2);
@@ -51,9 +52,10 @@ impl Builder {
         self.set(|settings| settings.socket(path))
     }
 
-    /// How long a span waits for company before it is sent; 200 ms unless it is said.
+    /// How long a span waits for company before it is sent: from 1 ms to an hour, 200 ms unless it is said.
     pub fn flush_interval(self, interval: Duration) -> Builder {
-        self.set(|settings| Settings { flush_interval: interval.max(Duration::from_millis(1)), ..settings })
+        let flush_interval = interval.clamp(Duration::from_millis(1), Duration::from_secs(3600));
+        self.set(|settings| Settings { flush_interval, ..settings })
     }
 
     /// How many bytes of spans may wait to be sent; 16 MiB unless it is said. Beyond it spans are dropped.
@@ -121,10 +123,10 @@ impl Drop for Guard {
 
 /// Sends what is recorded so far; true when that was possible within `timeout`.
 pub fn flush(timeout: Duration) -> bool {
-    Engine::running().is_none_or(|engine| engine.flush(timeout))
+    running::engine().is_none_or(|engine| engine.flush(timeout))
 }
 
 /// The counters of the client, also after it was shut down; all zero before it was started.
 pub fn stats() -> Stats {
-    Engine::latest().map(Engine::stats).unwrap_or_default()
+    running::latest().map(Engine::stats).unwrap_or_default()
 }

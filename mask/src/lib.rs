@@ -26,6 +26,6 @@ mod scan;
 mod separator;
 mod veil;
 
-pub use config::{Config, ConfigError, PanOutput};
+pub use config::{Config, ConfigError, PanOutput, UserRule};
 pub use masker::{Key, Masker};
 pub use report::{Report, Rule};

@@ -180,7 +180,7 @@ const NAMES: &[(Class, &[&str])] = &[
             "connect sid",
             "credential",
             "credentials",
-            "assertion",
+            "saml assertion",
             "client assertion",
             "saml response",
         ],
@@ -232,6 +232,8 @@ pub(crate) struct Names {
     slots: Vec<u16>,
     /// One bit per low five bits of a name's last three bytes: most keys end here.
     ends: Box<[u64; ENDS / 64]>,
+    /// One bit per [`hash`] of each end of each name: a comparison stops where no name goes on.
+    stems: Box<[u64; ENDS / 64]>,
 }
 
 const ENDS: usize = 1 << 15;
@@ -242,7 +244,12 @@ const ADDED_MAX: usize = 4096;
 impl Names {
     /// The built-in names and the exact keys `added` by the operator.
     pub(crate) fn new(added: &[String]) -> Result<Names, ConfigError> {
-        let mut names = Names { names: Vec::new(), slots: Vec::new(), ends: Box::new([0; ENDS / 64]) };
+        let mut names = Names {
+            names: Vec::new(),
+            slots: Vec::new(),
+            ends: Box::new([0; ENDS / 64]),
+            stems: Box::new([0; ENDS / 64]),
+        };
         for (class, list) in NAMES {
             for name in *list {
                 names.add(name, *class, false);
@@ -261,8 +268,15 @@ impl Names {
     }
 
     fn add(&mut self, name: &str, class: Class, whole: bool) {
-        let text = name.bytes().filter(u8::is_ascii_alphanumeric).map(|b| b.to_ascii_lowercase()).collect();
+        let text: Vec<u8> =
+            name.bytes().filter(u8::is_ascii_alphanumeric).map(|b| b.to_ascii_lowercase()).collect();
         self.mark_ends(name);
+        text.iter().rev().fold(HASH_START, |hash, &b| {
+            let hash = hash_step(hash, b);
+            let stem = stem_index(hash);
+            self.stems[stem / 64] |= 1 << (stem % 64);
+            hash
+        });
         self.names.push(Name { text, class, whole });
     }
 
@@ -357,6 +371,10 @@ impl Names {
             len += 1;
             folded[NAME_LEN_MAX - len] = b.to_ascii_lowercase();
             hash = hash_step(hash, b.to_ascii_lowercase());
+            let stem = stem_index(hash);
+            if self.stems[stem / 64] & (1 << (stem % 64)) == 0 {
+                break;
+            }
             if starts(i)
                 && let Some(name) = self.find(hash, &folded[NAME_LEN_MAX - len..])
                 && (any || !name.whole || starts_key(text, i))
@@ -433,6 +451,10 @@ const HASH_START: u32 = 0x811c_9dc5;
 /// FNV-1a, fed from the last byte to the first.
 fn hash_step(hash: u32, b: u8) -> u32 {
     (hash ^ u32::from(b)).wrapping_mul(0x0100_0193)
+}
+
+fn stem_index(hash: u32) -> usize {
+    (hash ^ hash >> 15) as usize & (ENDS - 1)
 }
 
 fn hash(text: &[u8]) -> u32 {

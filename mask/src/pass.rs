@@ -23,6 +23,8 @@ pub(crate) struct Pass<'a> {
     pub edits: Vec<Edit>,
     /// Everything before this is removed already: no key in it is looked at, which keeps the pass linear.
     pub done: usize,
+    /// The last `@` behind a URL's user, and where the user starts.
+    pub user: Option<(usize, usize)>,
     /// Something is written in another way than plainly.
     pub veiled: bool,
 }
@@ -30,7 +32,7 @@ pub(crate) struct Pass<'a> {
 impl<'a> Pass<'a> {
     /// Runs all rules over `text`.
     pub(crate) fn over(text: &'a [u8], names: &'a Names, options: Options) -> Pass<'a> {
-        let mut pass = Pass { text, names, options, edits: Vec::new(), done: 0, veiled: false };
+        let mut pass = Pass { text, names, options, edits: Vec::new(), done: 0, user: None, veiled: false };
         suspects(text, names, |suspect| rules::judge(&mut pass, suspect));
         pass
     }

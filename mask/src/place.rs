@@ -79,7 +79,7 @@ pub(crate) struct KeyEnd {
 const PADDING_MAX: usize = 24;
 
 /// A class name in `[pin:Shop\Card:private]`; longer ones are not looked behind.
-const CLASS_NAME_MAX: usize = 128;
+pub(crate) const CLASS_NAME_MAX: usize = 128;
 
 /// The end of the key before the separator at `at`.
 #[inline]
@@ -237,7 +237,7 @@ fn ends_field(text: &[u8], at: usize) -> bool {
 
 /// Whether a value says nothing, or is masked already.
 pub(crate) fn is_void(value: &[u8]) -> bool {
-    let words: [&[u8]; 12] = [
+    let words: [&[u8]; 17] = [
         b"true",
         b"false",
         b"null",
@@ -250,6 +250,11 @@ pub(crate) fn is_void(value: &[u8]) -> bool {
         b"(null)",
         b"{}",
         b"[]",
+        b"redacted",
+        b"[redacted]",
+        b"<redacted>",
+        b"[filtered]",
+        b"filtered",
     ];
     value.iter().all(|&b| b == b'*')
         || value.starts_with(MASKED)

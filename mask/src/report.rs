@@ -20,12 +20,26 @@ pub enum Rule {
     Iban,
     /// An e-mail address.
     Email,
+    /// A rule of the operator.
+    User,
+    /// A rule failed, and the value was dropped whole.
+    Error,
 }
 
 impl Rule {
     /// Every rule, in the order of [`Report::hits`].
-    pub const ALL: [Rule; 8] =
-        [Rule::Pan, Rule::Track, Rule::Sad, Rule::Key, Rule::Literal, Rule::Url, Rule::Iban, Rule::Email];
+    pub const ALL: [Rule; 10] = [
+        Rule::Pan,
+        Rule::Track,
+        Rule::Sad,
+        Rule::Key,
+        Rule::Literal,
+        Rule::Url,
+        Rule::Iban,
+        Rule::Email,
+        Rule::User,
+        Rule::Error,
+    ];
 
     /// The name in metrics and configuration.
     pub fn name(self) -> &'static str {
@@ -38,6 +52,8 @@ impl Rule {
             Rule::Url => "url",
             Rule::Iban => "iban",
             Rule::Email => "email",
+            Rule::User => "user",
+            Rule::Error => "error",
         }
     }
 }

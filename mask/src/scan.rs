@@ -3,9 +3,9 @@
 //! What a suspect is depends only on bytes inside the secret itself, so more text before or behind can add suspects
 //! but never remove one. That is why a scan over a whole encoded request finds all that a scan of each string finds.
 
-use crate::classify::{BLOCK, Classes, classify};
+use crate::classify::{self, BLOCK, Classes};
 use crate::names::{Class, Names};
-use crate::rules::{email, flag, iban, keys, literal, named, tag, userinfo};
+use crate::rules::{email, flag, iban, keys, literal, named, tag};
 use crate::{place, separator, veil};
 
 /// Something that may be a secret. Each position is inside of it.
@@ -17,11 +17,9 @@ pub(crate) enum Suspect {
     Groups { first_end: usize },
     /// A `:` or `=` behind what may be a sensitive key.
     Separator(usize),
-    /// The `:` of a URL with a user.
-    Url(usize),
     /// The `<` of an element whose name may be sensitive.
     Tag(usize),
-    /// An `@` in what may be an address.
+    /// An `@` in what may be an address or behind a URL's user.
     At(usize),
     /// The name of a command-line flag starts here, behind its dashes.
     Flag(usize),
@@ -39,7 +37,46 @@ pub(crate) enum Suspect {
 pub(crate) const RUN_MIN: usize = 14;
 
 /// Calls `found` for each suspect in `bytes`, block by block in ascending order.
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)] // By `cargo bench` AVX2 makes clean JSON 1.16 times, a request 1.26 times as fast as SSE2.
 pub(crate) fn suspects(bytes: &[u8], names: &Names, found: impl FnMut(Suspect)) {
+    #[target_feature(enable = "avx2,bmi1,bmi2")]
+    fn with_avx2(bytes: &[u8], names: &Names, found: impl FnMut(Suspect)) {
+        scan(bytes, names, found, |block| classify::avx2::classify(block));
+    }
+    #[target_feature(enable = "sse2")]
+    fn with_sse2(bytes: &[u8], names: &Names, found: impl FnMut(Suspect)) {
+        scan(bytes, names, found, |block| classify::sse2::classify(block));
+    }
+    use std::is_x86_feature_detected as has;
+    if has!("avx2") && has!("bmi1") && has!("bmi2") {
+        // SAFETY: the processor has just been asked for these features; the answer is cached.
+        unsafe { with_avx2(bytes, names, found) }
+    } else {
+        // SAFETY: SSE2 is part of x86-64; there is no such target without it.
+        unsafe { with_sse2(bytes, names, found) }
+    }
+}
+
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+#[allow(unsafe_code)] // The scalar twin looks at each byte four times.
+pub(crate) fn suspects(bytes: &[u8], names: &Names, found: impl FnMut(Suspect)) {
+    #[target_feature(enable = "neon")]
+    fn with_neon(bytes: &[u8], names: &Names, found: impl FnMut(Suspect)) {
+        scan(bytes, names, found, |block| classify::neon::classify(block));
+    }
+    // SAFETY: NEON is part of AArch64; there is no such target of Rust's with the standard library without it.
+    unsafe { with_neon(bytes, names, found) }
+}
+
+#[cfg(not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little"))))]
+pub(crate) fn suspects(bytes: &[u8], names: &Names, found: impl FnMut(Suspect)) {
+    scan(bytes, names, found, classify::scalar);
+}
+
+/// Inlined, so that all of it is compiled for the processor that `classify` needs.
+#[inline(always)]
+fn scan(bytes: &[u8], names: &Names, found: impl FnMut(Suspect), classify: impl Fn(&[u8; BLOCK]) -> Classes) {
     let mut scan = Scan { bytes, names, found };
     let mut masks = Masks::default();
     let mut base = 0;
@@ -63,40 +100,39 @@ struct Scan<'a, F> {
 }
 
 impl<F: FnMut(Suspect)> Scan<'_, F> {
-    #[inline]
+    #[inline(always)]
     fn block(&mut self, base: usize, hits: Hits) {
-        let mut bits = hits.mark | hits.spot | hits.digits | hits.veil | hits.iban | hits.dashes;
+        let mut bits = hits.special | hits.digits | hits.iban | hits.dashes;
         while bits != 0 {
             let bit = bits & bits.wrapping_neg();
             bits ^= bit;
             let at = base + bit.trailing_zeros() as usize;
-            if hits.mark & bit != 0 {
-                self.mark(at);
+            if hits.special & bit != 0 {
+                self.special(at);
             }
             if hits.digits & bit != 0 {
                 self.digits(at, hits.long & bit != 0);
             }
-            if hits.spot & bit != 0
-                && let Some(start) = literal::may_start(self.bytes, at)
-            {
-                (self.found)(Suspect::Literal(start));
-            }
-            if hits.veil & bit != 0 && veil::is_veil(self.bytes, at) {
-                (self.found)(Suspect::Veil(at));
-            }
-            if hits.iban & bit != 0 && iban::may_start(self.bytes, at - 3) {
-                (self.found)(Suspect::Iban(at - 3));
-            }
-            if hits.dashes & bit != 0 {
-                self.dashes(at);
+            if (hits.iban | hits.dashes) & bit != 0 {
+                self.pair(at, hits.iban & bit != 0);
             }
         }
     }
 
-    #[inline]
-    fn mark(&mut self, at: usize) {
+    #[inline(always)]
+    fn special(&mut self, at: usize) {
         let bytes = self.bytes;
         match bytes[at] {
+            b':' | b'=' => {
+                if self.is_key(at) {
+                    (self.found)(Suspect::Separator(at));
+                }
+            }
+            b'_' | b'-' | b'I' | b'J' | b'b' | b'B' => {
+                if let Some(start) = literal::may_start(bytes, at) {
+                    (self.found)(Suspect::Literal(start));
+                }
+            }
             b'<' => {
                 if tag::class(bytes, self.names, at).is_some() {
                     (self.found)(Suspect::Tag(at));
@@ -107,19 +143,28 @@ impl<F: FnMut(Suspect)> Scan<'_, F> {
                     (self.found)(Suspect::At(at));
                 }
             }
-            mark => {
-                if self.is_key(at) {
-                    (self.found)(Suspect::Separator(at));
-                }
-                if mark == b':' && userinfo::may_start(bytes, at) {
-                    (self.found)(Suspect::Url(at));
+            b'?' | b'Z' | b']' => {}
+            _ => {
+                if veil::is_veil(bytes, at) {
+                    (self.found)(Suspect::Veil(at));
                 }
             }
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn is_key(&self, at: usize) -> bool {
+        // Most keys are written `"like this":`; three letters tell that they are none of ours.
+        if let Some([a, b, c, b'"']) = at.checked_sub(4).map(|start| &self.bytes[start..at])
+            && *c != b'\\'
+            && !self.names.may_end(&[*a, *b, *c])
+        {
+            return false;
+        }
+        self.is_sensitive_key(at)
+    }
+
+    fn is_sensitive_key(&self, at: usize) -> bool {
         let key = &self.bytes[..place::key_end(self.bytes, at).end];
         self.names.may_end(key)
             && match self.names.may_name(key) {
@@ -139,8 +184,13 @@ impl<F: FnMut(Suspect)> Scan<'_, F> {
         }
     }
 
-    fn dashes(&mut self, at: usize) {
-        if literal::may_be_pem(self.bytes, at) {
+    /// Two capitals and two digits up to `at`, or two dashes before it.
+    fn pair(&mut self, at: usize, iban: bool) {
+        if iban {
+            if iban::may_start(self.bytes, at - 3) {
+                (self.found)(Suspect::Iban(at - 3));
+            }
+        } else if literal::may_be_pem(self.bytes, at) {
             (self.found)(Suspect::Pem(at));
         } else if flag::name_end(self.bytes, at)
             .is_some_and(|end| self.names.may_name(&self.bytes[..end]).is_some())
@@ -173,9 +223,8 @@ fn end_of_group(bytes: &[u8], start: usize) -> Option<usize> {
 /// Where to look closer in one block.
 #[derive(Debug, Clone, Copy)]
 struct Hits {
-    mark: u64,
-    spot: u64,
-    veil: u64,
+    /// bytes of class `special`, and dashes
+    special: u64,
     /// the first byte behind four digits or more
     digits: u64,
     /// the first byte behind [`RUN_MIN`] digits or more; a subset of `digits`
@@ -210,9 +259,7 @@ impl Masks {
         let (upper, dash) = (classes.upper, classes.dash);
         let dashes = dash & shifted(dash, self.dash, 1);
         let hits = Hits {
-            mark: classes.mark,
-            spot: classes.spot,
-            veil: classes.veil,
+            special: classes.special | dash,
             digits: shifted(four, self.four, 1) & !one,
             long: shifted(fourteen, self.fourteen, 1) & !one,
             iban: two & shifted(upper, self.upper, 2) & shifted(upper, self.upper, 3),

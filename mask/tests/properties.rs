@@ -80,11 +80,11 @@ fn shows(text: &[u8], card: &str) -> bool {
     digits.contains(card)
 }
 
-/// A debug build needs a few seconds for these.
+/// A debug build needs a few seconds for these; `PROPTEST_CASES` asks for more.
 const CASES: u32 = 3000;
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(CASES), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_planted_card_number_survives(

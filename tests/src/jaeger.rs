@@ -97,6 +97,14 @@ pub fn spans_of(answer: &Value) -> Vec<Value> {
     spans
 }
 
+/// The value of one attribute of an OTLP/JSON span, number or text, as text.
+pub fn attribute<'a>(span: &'a Value, key: &str) -> Option<&'a str> {
+    let attributes = span["attributes"].as_array()?;
+    let value = &attributes.iter().find(|attribute| attribute["key"] == key)?["value"];
+    // 64-bit numbers are text in OTLP/JSON.
+    value.as_object()?.values().next()?.as_str()
+}
+
 fn configuration(otlp: SocketAddr, query: SocketAddr, query_grpc: SocketAddr) -> String {
     format!(
         r#"

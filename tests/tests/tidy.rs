@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 /// Modules of the daemon and what each may import of the others. A stage sees the output type of the stage
 /// before it, `outcome` and `clock`; `expose` is handed the read handles of every stage.
@@ -231,18 +232,46 @@ fn numbered(file: &Path) -> Vec<(usize, String)> {
 
 /// The lines of a Rust file that are compiled into the program: no comments, no tests.
 fn code(file: &Path) -> Vec<(usize, String)> {
-    let is_test = file.iter().any(|part| part == "tests" || part == "tests.rs" || part == "benches");
-    let lines =
-        if is_test && !file.starts_with(root().join("tests/src")) { Vec::new() } else { numbered(file) };
-    let tests = lines.windows(2).position(|two| {
+    static FOR_TESTS: LazyLock<BTreeSet<PathBuf>> =
+        LazyLock::new(|| files(&root(), &["rs"]).iter().flat_map(|file| test_modules(file)).collect());
+    if file.ancestors().any(|path| FOR_TESTS.contains(path) || path.ends_with("benches")) {
+        return Vec::new();
+    }
+    let mut code = numbered(file);
+    let inline_tests = code.windows(2).position(|two| {
         two[0].1.trim() == "#[cfg(test)]" && two[1].1.starts_with("mod ") && two[1].1.ends_with('{')
     });
-    let mut code = lines;
-    code.truncate(tests.unwrap_or(usize::MAX));
+    code.truncate(inline_tests.unwrap_or(usize::MAX));
     for (_, line) in &mut code {
         line.truncate(line.find("//").unwrap_or(line.len()));
     }
     code
+}
+
+/// Files and folders that `file` declares as modules for tests only, and the integration tests beside a crate.
+fn test_modules(file: &Path) -> Vec<PathBuf> {
+    let folder = file.parent().expect("a file has a folder");
+    if folder.ends_with("tests") {
+        return vec![file.to_owned()];
+    }
+    let own = folder.join(file.file_stem().expect("a file has a name"));
+    let mut found = Vec::new();
+    let mut path = None;
+    let mut is_for_tests = false;
+    for (_, line) in numbered(file) {
+        let line = line.trim();
+        if let Some(name) = line.strip_prefix("mod ").and_then(|rest| rest.strip_suffix(';')) {
+            if is_for_tests {
+                let file = path.take().unwrap_or_else(|| format!("{name}.rs"));
+                found.extend([folder.join(&file), folder.join(name), own.join(&file), own.join(name)]);
+            }
+        } else if let Some(quoted) = line.strip_prefix("#[path = \"") {
+            path = quoted.split('"').next().map(str::to_owned);
+            continue;
+        }
+        is_for_tests = line == "#[cfg(test)]" || (is_for_tests && line.starts_with("#["));
+    }
+    found
 }
 
 /// The top-level module of the daemon that `file` belongs to.

@@ -9,9 +9,9 @@ use spanmill_proto::local::Kind as PacketKind;
 
 use super::{Counters, Kind, Reason, Record, Settings, Stats, trim};
 use crate::context::Context;
+use crate::error::InitError;
 use crate::fork;
 use crate::provider::Provider;
-use crate::settings::InitError;
 use crate::transport::link::{BackOff, Link, Sent};
 use crate::transport::packet::{Block, Envelope};
 
@@ -142,6 +142,17 @@ impl Recorder {
     /// The counters of this process.
     pub fn stats(&self) -> Stats {
         self.counters.read(self.accepted)
+    }
+
+    /// How long the oldest span has been waiting for a flush.
+    pub fn waiting(&self) -> Option<Duration> {
+        self.blocks.front().and_then(|block| block.since).map(|since| since.elapsed())
+    }
+
+    /// True in a forked child, as long as the recorder is still its parent's. What is open then belongs to
+    /// the parent; the next span that is finished, and the next flush, begin with an empty recorder.
+    pub fn is_inherited(&self) -> bool {
+        self.pid != std::process::id()
     }
 
     /// True while it is connected to the daemon.

@@ -12,13 +12,15 @@ use spanmill_proto::local::Kind;
 use super::link::{BackOff, Link, Sent};
 use super::packet::Block;
 use crate::engine::Engine;
+use crate::error::InitError;
 use crate::recorder::Reason;
-use crate::settings::InitError;
 
 /// A daemon that is restarted is found again within this.
 const BACK_OFF: BackOff = BackOff { first: Duration::from_millis(100), most: Duration::from_secs(2) };
 /// Longest wait on the socket, during which no flush is heard.
 const DEAF_MAX: Duration = Duration::from_millis(50);
+/// Longest time to close in: nothing waits longer for a stuck daemon, and instants do not overflow.
+const CLOSE_MAX: Duration = Duration::from_secs(3600);
 
 /// The callers' end of the drain thread.
 #[derive(Debug)]
@@ -72,6 +74,7 @@ impl Drain {
 
     /// Ends the thread; what is not sent within `timeout` is dropped.
     pub(crate) fn close(&self, desk: &Desk, timeout: Duration) {
+        let timeout = timeout.min(CLOSE_MAX);
         let mut orders = desk.lock();
         orders.deadline = Some(Instant::now() + timeout);
         self.wake();

@@ -87,7 +87,7 @@ impl Source {
     }
 
     /// What the TOML reader says, with key and value of the line it points at.
-    pub fn from_toml(&self, error: &toml::de::Error) -> Error {
+    pub fn toml_error(&self, error: &toml::de::Error) -> Error {
         let message = error.message().to_owned();
         match error.span() {
             Some(span) => self.error(span, message),

@@ -6,7 +6,7 @@ use super::*;
 fn parse(text: &str) -> Result<Config, Error> {
     let variable = |name: &str| (name == "TENANT").then(|| "blue \"1\"".to_owned());
     let source = Source::new(Path::new("spanmill.toml"), text, variable)?;
-    let file = toml::from_str(source.text()).map_err(|error| source.from_toml(&error))?;
+    let file = toml::from_str(source.text()).map_err(|error| source.toml_error(&error))?;
     resolve::resolve(file, None, &source)
 }
 

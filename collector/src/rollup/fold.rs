@@ -122,10 +122,10 @@ impl Fold {
 
     fn scope(&mut self, mut fields: Fields<'_>, environment: u8, arrival: Arrival) -> Result<(), Malformed> {
         while let Some(field) = fields.next()? {
-            if field.number == scope_spans::SPANS {
-                if let Some(call) = span::read(field.bytes()?)? {
-                    self.call(&call, environment, arrival)?;
-                }
+            if field.number == scope_spans::SPANS
+                && let Some(call) = span::read(field.bytes()?)?
+            {
+                self.call(&call, environment, arrival)?;
             }
         }
         Ok(())

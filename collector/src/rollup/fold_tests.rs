@@ -72,7 +72,7 @@ fn figures_are_those_of_the_calls() {
     assert_eq!(bank.calls_per_s, 9.0 / 60.0);
     assert_eq!((bank.sum_ms, bank.max_ms), (4500.0, Some(900.0)));
     let near = |found: Option<f64>, exact: f64| {
-        assert!((found.unwrap() - exact).abs() <= exact / 100.0, "{found:?}")
+        assert!((found.unwrap() - exact).abs() <= exact / 100.0, "{found:?}");
     };
     near(bank.p50_ms, 200.0); // of ok and declined: 100, 200, 300, 400
     near(bank.p99_ms, 400.0);

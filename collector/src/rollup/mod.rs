@@ -5,7 +5,7 @@
 
 mod board;
 mod cache;
-mod environment;
+pub mod environment;
 mod figures;
 #[cfg(test)]
 mod fixture;
@@ -18,6 +18,7 @@ mod operations;
 pub mod outcome;
 mod provider;
 pub mod registry;
+mod scan;
 pub mod span;
 mod thread;
 mod totals;

@@ -72,6 +72,22 @@ pub enum Because {
     NothingWrong,
 }
 
+impl std::fmt::Display for Because {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Because::Explicit => "by spanmill.outcome",
+            Because::DeclineRule => "by decline_when of its [[provider]] table",
+            Because::HttpStatus => "by the status of HTTP",
+            Because::GrpcStatus => "by the status of gRPC",
+            Because::ErrorType => "by error.type",
+            Because::Exception => "by its exception event",
+            Because::StatusMessage => "by the message of the span's status",
+            Because::Status => "by the span's status",
+            Because::NothingWrong => "nothing says that anything went wrong",
+        })
+    }
+}
+
 impl Because {
     /// The span says how the business went, not only how the transport did: it counts for conversion.
     pub fn is_business(self) -> bool {
@@ -142,12 +158,13 @@ fn technical(call: &Call<'_>) -> Result<Verdict, Malformed> {
     // An exception that the code recorded and got over is no failure of a call that was answered.
     let is_error = evidence.status == status::ERROR;
     let was_answered = http_status.is_some() || grpc_status.is_some();
-    if evidence.has_events && (is_error || !was_answered) {
-        if let Some((class, message)) = call.exception()? {
-            // Guzzle's ConnectException is thrown for timeouts too: curl's number knows better.
-            let outcome = by_curl_message(message).or_else(|| by_class(class)).unwrap_or(Failed);
-            return decided(outcome, Because::Exception);
-        }
+    if evidence.has_events
+        && (is_error || !was_answered)
+        && let Some(exception) = call.exception()?
+    {
+        // Guzzle's ConnectException is thrown for timeouts too: curl's number knows better.
+        let outcome = by_curl_message(exception.message).or_else(|| by_class(exception.class));
+        return decided(outcome.unwrap_or(Failed), Because::Exception);
     }
     if !is_error {
         return decided(Fine, Because::NothingWrong);

@@ -123,11 +123,11 @@ impl Registry {
         registry.cidrs.sort_by_key(|(net, condition)| (128 - net.prefix_len(), condition.breadth()));
         // Names before aliases, whatever the order of the tables; of two equal aliases the first table has it.
         for (provider, table) in config.providers.iter().enumerate() {
-            registry.name(&table.name, Match { provider, rule: Rule::Name(table.name.clone()) });
+            registry.name(&table.name, provider, &Rule::Name(table.name.clone()));
         }
         for (provider, table) in config.providers.iter().enumerate() {
             for alias in &table.aliases {
-                registry.name(alias, Match { provider, rule: Rule::Alias(alias.clone()) });
+                registry.name(alias, provider, &Rule::Alias(alias.clone()));
             }
         }
         registry.providers = config.providers;
@@ -161,10 +161,10 @@ impl Registry {
         }
     }
 
-    fn name(&mut self, name: &str, found: Match) {
+    fn name(&mut self, name: &str, provider: usize, rule: &Rule) {
         for key in [name.to_lowercase(), normalise(name)] {
             if !key.is_empty() {
-                self.names.entry(key).or_insert_with(|| found.clone());
+                self.names.entry(key).or_insert_with(|| Match { provider, rule: rule.clone() });
             }
         }
     }
@@ -217,7 +217,7 @@ impl Registry {
         patterns: &HashMap<String, Vec<Condition>>,
         pattern: &str,
         place: Place<'_>,
-        rule: impl Fn(String) -> Rule,
+        rule: fn(String) -> Rule,
     ) -> Option<Match> {
         let condition = patterns.get(pattern)?.iter().find(|condition| condition.holds(place))?;
         Some(Match { provider: condition.provider, rule: rule(pattern.to_owned()) })

@@ -4,10 +4,11 @@
 //! Fields may come in any order; of a repeated field the last one counts, as in every protobuf reader.
 
 use spanmill_proto::otlp::{self, Scalar, event, kind, resource, span, status};
-use spanmill_proto::wire::{Field, Fields, Malformed};
+use spanmill_proto::wire::{Field, Fields, Malformed, Value};
 
 use super::host;
 use super::key::{Key, key};
+use super::scan::{Attribute, Scan};
 
 /// A text attribute that several names may give: the name of lowest rank wins.
 #[derive(Debug, Clone, Copy)]
@@ -69,6 +70,13 @@ pub struct Evidence<'a> {
     pub has_events: bool,
 }
 
+/// An exception event: `exception.type` and `exception.message`, empty where it says nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exception<'a> {
+    pub class: &'a [u8],
+    pub message: &'a [u8],
+}
+
 /// An outgoing call, as its span tells it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Call<'a> {
@@ -87,64 +95,64 @@ pub struct Call<'a> {
 }
 
 /// Reads a span. `None`: not an outgoing call.
+#[inline]
 pub fn read(bytes: &[u8]) -> Result<Option<Call<'_>>, Malformed> {
-    let mut call = Call { bytes, ..Call::default() };
-    let walk = call.walk(false)?;
-    let opens = match call.kind {
-        kind::CLIENT | kind::PRODUCER => true,
-        kind::INTERNAL => walk.names_provider,
-        _ => false,
-    };
-    if !opens {
+    if !may_be_call(bytes)? {
         return Ok(None);
     }
-    if walk.left_closed {
-        // The kind stood behind attributes, or the span is INTERNAL: a second look, now knowing.
-        call = Call { bytes, ..Call::default() };
-        call.walk(true)?;
-    }
+    let mut call = Call { bytes, ..Call::default() };
+    call.fill()?;
     let is_call = call.kind != kind::INTERNAL || call.peer.provider.get().is_some();
     Ok((is_call && !call.is_pending).then_some(call))
 }
 
-#[derive(Default)]
-struct Walk {
-    /// Attributes were passed by unopened.
-    left_closed: bool,
-    /// One of those may be `spanmill.provider`.
-    names_provider: bool,
+/// Passes over the fields for the kind, which decides whether attributes are opened and may stand behind them.
+#[inline]
+fn may_be_call(bytes: &[u8]) -> Result<bool, Malformed> {
+    let mut kind = 0;
+    let mut names_provider = false;
+    let mut scan = Scan::of(bytes);
+    while let Some((number, value)) = scan.next()? {
+        match (number, value) {
+            (span::KIND, value) => kind = varint(number, value)?,
+            (span::ATTRIBUTES, Value::Bytes(attribute)) if kind != kind::CLIENT => {
+                names_provider |= may_name_provider(attribute)?;
+            }
+            _ => {}
+        }
+    }
+    Ok(match kind {
+        kind::CLIENT | kind::PRODUCER => true,
+        kind::INTERNAL => names_provider,
+        _ => false,
+    })
 }
 
 impl<'a> Call<'a> {
-    fn walk(&mut self, open_all: bool) -> Result<Walk, Malformed> {
-        let mut walk = Walk::default();
-        let mut fields = Fields::of(self.bytes);
-        while let Some(field) = fields.next()? {
-            match field.number {
-                span::ATTRIBUTES if open_all || matches!(self.kind, kind::CLIENT | kind::PRODUCER) => {
-                    let (name, value) = otlp::attribute(&field)?;
-                    if let Some(key) = key(name) {
-                        self.take(key, value);
+    fn fill(&mut self) -> Result<(), Malformed> {
+        let mut scan = Scan::of(self.bytes);
+        while let Some((number, value)) = scan.next()? {
+            match number {
+                span::ATTRIBUTES => {
+                    let attribute = Attribute::read(bytes(number, value)?)?;
+                    if let Some(key) = key(attribute.key) {
+                        self.take(key, attribute.value()?);
                     }
                 }
-                span::ATTRIBUTES => {
-                    walk.left_closed = true;
-                    walk.names_provider |= may_name_provider(&field)?;
-                }
-                span::KIND => self.kind = field.varint()?,
-                span::START_TIME => self.start_ns = field.fixed64()?,
-                span::END_TIME => self.end_ns = field.fixed64()?,
-                span::NAME => self.name = field.bytes()?,
+                span::KIND => self.kind = varint(number, value)?,
+                span::START_TIME => self.start_ns = fixed64(number, value)?,
+                span::END_TIME => self.end_ns = fixed64(number, value)?,
+                span::NAME => self.name = bytes(number, value)?,
                 span::EVENTS => self.evidence.has_events = true,
-                span::STATUS => self.status(&field)?,
+                span::STATUS => self.status(bytes(number, value)?)?,
                 _ => {}
             }
         }
-        Ok(walk)
+        Ok(())
     }
 
-    fn status(&mut self, field: &Field<'a>) -> Result<(), Malformed> {
-        let mut fields = field.message()?;
+    fn status(&mut self, message: &'a [u8]) -> Result<(), Malformed> {
+        let mut fields = Fields::of(message);
         while let Some(field) = fields.next()? {
             match field.number {
                 status::CODE => self.evidence.status = field.varint()?,
@@ -186,15 +194,16 @@ impl<'a> Call<'a> {
         find(self.bytes, span::ATTRIBUTES, name)
     }
 
-    /// `exception.type` and `exception.message` of the last exception event.
-    pub fn exception(&self) -> Result<Option<(&'a [u8], &'a [u8])>, Malformed> {
+    /// The last exception event.
+    pub fn exception(&self) -> Result<Option<Exception<'a>>, Malformed> {
         let mut found = None;
         let mut fields = Fields::of(self.bytes);
         while let Some(field) = fields.next()? {
             if field.number == span::EVENTS && is_exception(&field)? {
                 let event = field.bytes()?;
                 let read = |name| Ok(find(event, event::ATTRIBUTES, name)?.and_then(text).unwrap_or(b""));
-                found = Some((read(b"exception.type")?, read(b"exception.message")?));
+                let (class, message) = (read(b"exception.type")?, read(b"exception.message")?);
+                found = Some(Exception { class, message });
             }
         }
         Ok(found)
@@ -228,13 +237,34 @@ fn find<'a>(message: &'a [u8], attributes: u32, name: &[u8]) -> Result<Option<Sc
 
 /// Cheap for the usual order, key before value; whoever writes the value first is read in full.
 #[inline]
-fn may_name_provider(attribute: &Field<'_>) -> Result<bool, Malformed> {
-    const NAME: &[u8] = b"\x0a\x11spanmill.provider";
-    let bytes = attribute.bytes()?;
-    Ok(match bytes.first() {
-        Some(b'\x0a') => bytes.starts_with(NAME),
-        _ => otlp::attribute(attribute)?.0 == &NAME[2..],
+fn may_name_provider(attribute: &[u8]) -> Result<bool, Malformed> {
+    const BEGIN: &[u8] = b"\x0a\x11spanmill.provider";
+    Ok(match attribute {
+        [0x0a, length, ..] if *length != BEGIN[1] => false,
+        [0x0a, ..] => attribute.starts_with(BEGIN),
+        _ => Attribute::read(attribute)?.key == &BEGIN[2..],
     })
+}
+
+fn bytes(number: u32, value: Value<'_>) -> Result<&[u8], Malformed> {
+    match value {
+        Value::Bytes(bytes) => Ok(bytes),
+        _ => Err(Malformed::UnexpectedWireType(number)),
+    }
+}
+
+fn varint(number: u32, value: Value<'_>) -> Result<u64, Malformed> {
+    match value {
+        Value::Varint(value) => Ok(value),
+        _ => Err(Malformed::UnexpectedWireType(number)),
+    }
+}
+
+fn fixed64(number: u32, value: Value<'_>) -> Result<u64, Malformed> {
+    match value {
+        Value::Fixed64(value) => Ok(value),
+        _ => Err(Malformed::UnexpectedWireType(number)),
+    }
 }
 
 /// Text that says something.

@@ -108,7 +108,7 @@ fn the_last_exception_is_the_one_that_counts() {
     ];
     fixture::with_call(&span, |call| {
         assert!(call.evidence.has_events);
-        assert_eq!(call.exception().unwrap(), Some((&b"B"[..], &b"no"[..])));
+        assert_eq!(call.exception().unwrap(), Some(Exception { class: b"B", message: b"no" }));
         assert_eq!(call.attribute(b"none").unwrap(), None);
     });
 }

@@ -2,6 +2,7 @@
 
 use crate::edit::Edit;
 use crate::report::Rule;
+use crate::rules::userinfo;
 
 /// RFC 5321, 4.5.3.1.1.
 const LOCAL_LEN_MAX: usize = 64;
@@ -35,18 +36,22 @@ const NO_DOMAINS: &[&[u8]] = &[
     b"consul",
 ];
 
-/// Whether an address may stand around the `@` at `at`; looks at its own bytes only.
+/// Whether an address or a URL's host may stand around the `@` at `at`; looks at its own bytes only.
 #[inline]
 pub(crate) fn may_be(text: &[u8], at: usize) -> bool {
-    at > 0 && is_local(text[at - 1]) && text.get(at + 1).is_some_and(|&b| is_domain(b))
+    at > 0
+        && !userinfo::ends_url(text[at - 1])
+        && text.get(at + 1).is_some_and(|&b| is_domain(b) || b == b'[')
 }
 
 /// The removal of the name before the `@` at `at`.
 pub(crate) fn address(text: &[u8], at: usize) -> Option<Edit> {
     let local = text[..at].iter().rev().take(LOCAL_LEN_MAX).take_while(|b| is_local(**b)).count();
-    let start = at - local;
+    // A longer name is cut, but not inside a character.
+    let inside = text[at - local..at].iter().take_while(|&&b| b & 0xc0 == 0x80).count();
+    let start = at - local + inside;
     // `ssh://git@host` and `git@host:path` name a service.
-    if local == 0 || &text[start..at] == b"git" || text[..start].ends_with(b"//") {
+    if start == at || &text[start..at] == b"git" || text[..start].ends_with(b"//") {
         return None;
     }
     let len = text[at + 1..]

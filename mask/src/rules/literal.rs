@@ -6,7 +6,7 @@ use crate::report::Rule;
 /// A vendor's key: how it starts, and how many letters, digits, `_` or `-` follow at least.
 struct Vendor {
     prefix: &'static [u8],
-    /// Index of a byte of class `spot` in `prefix` with two bytes before it: that is how it is noticed.
+    /// Index of a byte of class `special` in `prefix` with two bytes before it: that is how it is noticed.
     spot: usize,
     more: usize,
 }
@@ -24,7 +24,6 @@ const VENDORS: &[Vendor] = &[
     vendor("whsec_", 5, 8),
     vendor("AKIA", 2, 16), // Amazon
     vendor("ASIA", 2, 16),
-    vendor("AIza", 2, 30), // Google
     vendor("ghp_", 3, 20), // GitHub
     vendor("gho_", 3, 20),
     vendor("ghu_", 3, 20),
@@ -46,14 +45,21 @@ const VENDORS: &[Vendor] = &[
     vendor("pypi-", 4, 32),
 ];
 
+/// Its `I` has one byte before it only.
+const GOOGLE: Vendor = vendor("AIza", 1, 30);
+
 /// A JSON web token starts with the base64 of `{"`.
 const JWT: &[u8] = b"eyJ";
 
-/// Where a literal may start whose byte of class `spot` is at `at`; looks at the literal's own bytes only.
+/// Where a literal may start whose byte of class `special` is at `at`; looks at the literal's own bytes only.
 #[inline]
 pub(crate) fn may_start(text: &[u8], at: usize) -> Option<usize> {
     if text[at] | 0x20 == b'b' {
-        return scheme_len(text, at).map(|_| at);
+        let second = *text.get(at + 1)? | 0x20;
+        return if second == b'e' || second == b'a' { scheme_len(text, at).map(|_| at) } else { None };
+    }
+    if text[at] == b'I' && at > 0 && text[at - 1..].starts_with(GOOGLE.prefix) {
+        return Some(at - 1);
     }
     let window = text.get(at.checked_sub(2)?..=at)?;
     let index = spot_index(window);
@@ -79,7 +85,7 @@ pub(crate) fn secret(text: &[u8], start: usize) -> Option<Edit> {
     if text[start..].starts_with(JWT) {
         return jwt(text, start);
     }
-    let vendor = VENDORS.iter().find(|vendor| text[start..].starts_with(vendor.prefix))?;
+    let vendor = VENDORS.iter().chain([&GOOGLE]).find(|vendor| text[start..].starts_with(vendor.prefix))?;
     let free = start.checked_sub(1).is_none_or(|before| !text[before].is_ascii_alphanumeric());
     let key = start + vendor.prefix.len();
     let more = token_len(text, key, b"_-");
@@ -111,15 +117,16 @@ fn authorization(text: &[u8], scheme: usize, start: usize) -> Option<Edit> {
     let len = token_len(text, start, b"-._~+/");
     let padding = text[start + len..].iter().take(2).take_while(|&&b| b == b'=').count();
     let token = &text[start..start + len];
-    let basic = text[scheme + 1] | 0x20 == b'a' && decodes_to_pair(token);
-    let random = len >= TOKEN_LEN_MIN
-        && (token.iter().any(u8::is_ascii_digit)
-            || token[1..].iter().any(u8::is_ascii_uppercase)
-            || len >= WORD_LEN_MAX);
-    // `Bearer realm="shop"` is a challenge.
-    let challenge = padding > 0 && matches!(text.get(start + len + 1), Some(b'"' | b'\\'));
-    (free && (basic || random) && !challenge)
-        .then(|| Edit::remove(start, start + len + padding, Rule::Literal))
+    let word = token_len(text, start, b"");
+    let digit = token.iter().any(u8::is_ascii_digit);
+    let capital = token.iter().skip(1).any(u8::is_ascii_uppercase);
+    let secret = match text[scheme + 1] | 0x20 {
+        b'a' => decodes_to_pair(token) || digit && capital && len >= WORD_LEN_MAX,
+        _ => len >= TOKEN_LEN_MIN && (digit || capital || word >= WORD_LEN_MAX),
+    };
+    // `Bearer realm="shop"` is a challenge; base64 with padding is not all small letters.
+    let challenge = padding == 1 && token.iter().all(|b| b.is_ascii_lowercase() || *b == b'_');
+    (free && secret && !challenge).then(|| Edit::remove(start, start + len + padding, Rule::Literal))
 }
 
 /// Shorter ones are words.
@@ -150,7 +157,7 @@ fn decodes_to_pair(token: &[u8]) -> bool {
 fn printable(token: &[u8], value: impl Fn(u8) -> u32) -> bool {
     token.chunks_exact(4).all(|quad| {
         let bits = quad.iter().fold(0, |bits, &b| bits << 6 | value(b));
-        bits.to_be_bytes()[1..].iter().all(|&b| b >= b' ')
+        bits.to_be_bytes()[1..].iter().all(|b| (b' '..=b'~').contains(b))
     })
 }
 

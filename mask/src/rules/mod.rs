@@ -1,6 +1,7 @@
 //! The rules, one file each, and the one list that says which suspect goes to which of them.
 
 pub(crate) mod email;
+pub(crate) mod emv;
 pub(crate) mod flag;
 pub(crate) mod iban;
 pub(crate) mod keys;
@@ -10,6 +11,7 @@ pub(crate) mod nested;
 pub(crate) mod pan;
 pub(crate) mod tag;
 pub(crate) mod track;
+pub(crate) mod user;
 pub(crate) mod userinfo;
 
 use crate::pass::Pass;
@@ -19,15 +21,22 @@ use crate::scan::Suspect;
 pub(crate) fn judge(pass: &mut Pass<'_>, suspect: Suspect) {
     let text = pass.text;
     match suspect {
-        Suspect::Run { start, end } => pan::run(text, start, end, pass.options.pan, &mut pass.edits),
+        Suspect::Run { start, end } => {
+            pan::run(text, start, end, pass.options.pan, &mut pass.edits);
+            emv::around(pass, start, end);
+        }
         Suspect::Groups { first_end } => pass.edits.extend(pan::groups(text, first_end, pass.options.pan)),
         Suspect::Separator(at) if at >= pass.done => keys::separator(pass, at),
         Suspect::Tag(at) if at >= pass.done => tag::element(pass, at),
         Suspect::Flag(at) if at >= pass.done => flag::argument(pass, at),
-        Suspect::Url(at) => pass.edits.extend(userinfo::of_url(text, at)),
         Suspect::Literal(start) if start >= pass.done => pass.remove(literal::secret(text, start)),
         Suspect::Pem(at) if at >= pass.done => pass.remove(literal::pem(text, at)),
-        Suspect::At(at) if pass.options.email => pass.edits.extend(email::address(text, at)),
+        Suspect::At(at) => {
+            userinfo::before(pass, at);
+            if pass.options.email {
+                pass.edits.extend(email::address(text, at));
+            }
+        }
         Suspect::Iban(start) if pass.options.iban => pass.edits.extend(iban::number(text, start)),
         Suspect::Veil(_) => pass.veiled = true,
         _ => {}

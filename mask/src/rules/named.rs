@@ -55,7 +55,7 @@ fn neighbour(text: &[u8], end: usize) -> Option<(usize, usize)> {
 }
 
 /// Longer texts are no secret's.
-const ELEMENT_LEN_MAX: usize = 4096;
+const ELEMENT_LEN_MAX: usize = 1024;
 
 /// `>123<` behind the label's attribute.
 fn element(text: &[u8], end: usize) -> Option<(usize, usize)> {

@@ -4,9 +4,11 @@
 //! builds them and runs exactly these.
 
 mod check;
+mod client;
 mod crash;
 mod demo;
 mod figures;
+mod load;
 mod page;
 mod refusals;
 mod sdk;

@@ -30,6 +30,14 @@ impl Planted {
         number
     }
 
+    /// Panics unless `text` has the masked form of what was planted at `place`: it travelled, and was masked.
+    #[track_caller]
+    fn is_masked_in(&self, text: &str, place: &str) {
+        let masked = |number: &str| format!("{}******{}", &number[..6], &number[12..]);
+        let mut planted = self.0.iter().filter(|(other, _)| *other == place);
+        assert!(planted.any(|(_, number)| text.contains(&masked(number))), "{place} is not masked in {text}");
+    }
+
     /// Panics when one of the numbers is in `bytes`: as digits, written in groups, or as a protobuf number.
     #[track_caller]
     fn are_not_in(&self, what: &str, bytes: &[u8]) {
@@ -86,7 +94,23 @@ fn no_planted_card_number_is_in_any_output_byte() {
     let id = hex(&trace_id);
     jaeger.wait_for_spans(&id, 2);
     daemon.wait_for_calls("acme-bank.example", 2, PATIENCE);
-    planted.are_not_in("Jaeger", jaeger.trace(&id).expect("it was there").as_bytes());
+    let in_jaeger = jaeger.trace(&id).expect("it was there");
+    planted.are_not_in("Jaeger", in_jaeger.as_bytes());
+    for place in [
+        "span name",
+        "attribute text",
+        "attribute int",
+        "list in a map",
+        "event name",
+        "event attribute",
+        "link attribute",
+        "status message",
+        "tracestate",
+        "resource attribute",
+        "scope name",
+    ] {
+        planted.is_masked_in(&in_jaeger, place);
+    }
     for path in [
         "/api/v1/providers?window=60s",
         "/api/v1/providers/acme-bank.example/series",

@@ -69,9 +69,12 @@ fn one_span(out: &mut Vec<u8>, random: &mut Random, now_unix_ns: u64) {
         text(out, span::ATTRIBUTES, "code.function.name", "Shop\\Basket\\Renderer::render");
         text(out, span::ATTRIBUTES, "shop.currency", "EUR");
         text(out, span::ATTRIBUTES, "shop.template", "basket/with_recommendations.html.twig");
+        text(out, span::ATTRIBUTES, "shop.tenant", "marketplace-central-europe");
+        text(out, span::ATTRIBUTES, "code.file.path", "/srv/shop/src/Basket/Renderer.php");
         integer(out, span::ATTRIBUTES, "shop.items", random.below(20) as u64);
     }
     integer(out, span::ATTRIBUTES, "thread.id", random.below(64) as u64);
+    text(out, span::ATTRIBUTES, "thread.name", "worker-pool-checkout");
     text(out, span::ATTRIBUTES, "app.release", "2026.11.3-rc1+build.5817");
     let log = open(out, span::EVENTS);
     put_fixed64(out, event::TIME, end - duration / 2);

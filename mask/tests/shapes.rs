@@ -201,3 +201,12 @@ fn prose_and_ids_stay() {
     check_clean("std::token::Bracket and a == b");
     check_clean("author: Jane, shipping: express, passenger=2");
 }
+
+#[test]
+fn a_text_that_never_comes_to_rest_is_removed_whole() {
+    // Found by fuzzing: brackets that never close, half of them percent-encoded, with keys in between.
+    let piece = "5\u{a0}%722[cvv:[[ma%%22cvv%22%3W%2tex%2t%%(2vcv%22%3(A%2%22%7: ";
+    let text = format!("p=\u{1f}7Bh: {piece}{piece}E%%x=0");
+    let masked = masked(&text).unwrap();
+    check_clean(&masked);
+}

@@ -19,6 +19,8 @@ use crate::transport::packet::Envelope;
 use crate::transport::queue::{Pushed, Queue};
 
 static RUNNING: RwLock<Option<&'static Engine>> = RwLock::new(None);
+/// The engine that was started last, running or not: its counters still tell of spans that end late.
+static LATEST: RwLock<Option<&'static Engine>> = RwLock::new(None);
 /// Counts the changes of `RUNNING`, so that threads may keep a copy.
 static CHANGES: AtomicU64 = AtomicU64::new(0);
 
@@ -62,6 +64,11 @@ impl Engine {
         }
     }
 
+    /// The engine that was started last, if any.
+    pub(crate) fn latest() -> Option<&'static Engine> {
+        *LATEST.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     #[cold]
     fn look_up(changes: u64) -> Option<&'static Engine> {
         let engine = *RUNNING.read().unwrap_or_else(PoisonError::into_inner);
@@ -91,6 +98,7 @@ impl Engine {
         }
         let engine = make()?;
         *running = Some(engine);
+        *LATEST.write().unwrap_or_else(PoisonError::into_inner) = Some(engine);
         CHANGES.fetch_add(1, Ordering::Release);
         Ok(engine)
     }
@@ -240,5 +248,31 @@ impl Engine {
             Sink::Daemon { desk, .. } => desk,
             Sink::Capture(_) => unreachable!("a capturing engine has no drain thread"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recorder::Kind;
+
+    #[test]
+    fn a_forked_child_sends_its_own_spans_and_nothing_of_its_parent() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Settings::from_env("rust").unwrap().socket(folder.path().join("nobody"));
+        let masker = settings.masker().unwrap();
+        let parent = Engine::build(settings, masker, Sink::daemon());
+        parent.finish(Record::start(masker, "of the parent", Kind::Internal, None));
+        let child_pid = parent.pid.wrapping_add(1);
+        let child = parent.of_process(child_pid);
+        assert!(!std::ptr::eq(child, parent));
+        assert!(
+            std::ptr::eq(child, parent.of_process(child_pid)),
+            "it has one engine, however often it asks"
+        );
+        child.finish(Record::start(masker, "of the child", Kind::Internal, None));
+        assert_eq!(child.stats().recorded, 1);
+        assert_eq!(child.stop(Duration::ZERO).dropped.by(Reason::NoDaemon), 1, "a thread of its own runs");
+        assert_eq!(parent.stats().queued(), 1);
     }
 }

@@ -51,9 +51,10 @@ impl Builder {
         self.set(|settings| settings.socket(path))
     }
 
-    /// How long a span waits for company before it is sent; 200 ms unless it is said.
+    /// How long a span waits for company before it is sent: from 1 ms to an hour, 200 ms unless it is said.
     pub fn flush_interval(self, interval: Duration) -> Builder {
-        self.set(|settings| Settings { flush_interval: interval.max(Duration::from_millis(1)), ..settings })
+        let flush_interval = interval.clamp(Duration::from_millis(1), Duration::from_secs(3600));
+        self.set(|settings| Settings { flush_interval, ..settings })
     }
 
     /// How many bytes of spans may wait to be sent; 16 MiB unless it is said. Beyond it spans are dropped.
@@ -124,7 +125,7 @@ pub fn flush(timeout: Duration) -> bool {
     Engine::running().is_none_or(|engine| engine.flush(timeout))
 }
 
-/// The counters of the running client; all zero when none runs.
+/// The counters of the client, also after it was shut down; all zero before it was started.
 pub fn stats() -> Stats {
-    Engine::running().map(Engine::stats).unwrap_or_default()
+    Engine::latest().map(Engine::stats).unwrap_or_default()
 }

@@ -5,6 +5,7 @@
 pub mod clock;
 pub mod command;
 pub mod config;
+pub mod demo;
 pub mod expose;
 pub mod forward;
 pub mod journal;

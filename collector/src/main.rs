@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use spanmill_collector::command::{check, load, run};
+use spanmill_collector::command::{check, demo, load, run};
 
 /// Knows within seconds which external provider is slow, failing or hanging.
 #[derive(Debug, Parser)]
@@ -16,6 +16,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Run),
+    Demo(demo::Demo),
     Check(check::Check),
     Load(load::Load),
 }
@@ -35,6 +36,10 @@ fn main() -> ExitCode {
     let ended = match cli.command {
         Command::Run(run) => run.run().map_err(|error| match error {
             run::Error::Config(error) => (USAGE, error.to_string()),
+            other => (1, other.to_string()),
+        }),
+        Command::Demo(demo) => demo.run().map_err(|error| match error {
+            demo::Error::Config(error) => (USAGE, error.to_string()),
             other => (1, other.to_string()),
         }),
         Command::Check(check) => match check.run() {

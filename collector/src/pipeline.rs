@@ -6,6 +6,7 @@
 //! ```
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -19,7 +20,7 @@ use crate::listen;
 use crate::mask::{Masked, Masking};
 use crate::outcome::Outcomes;
 use crate::receive::{self, Accepted, ReceivedBatch, Refusal, Sink};
-use crate::rollup::{self, Rollup};
+use crate::rollup;
 
 /// Senders are asked to come back after this when the journal can't take their batch.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -47,7 +48,6 @@ pub enum StartError {
 pub struct Pipeline {
     receiver: receive::Receiver,
     journal: Journal,
-    rollup: Rollup,
     destinations: Arc<Vec<Destination>>,
     server: expose::Server,
     draining: Arc<AtomicBool>,
@@ -62,14 +62,14 @@ impl Pipeline {
         let page = listen::bind(config.expose.listen)?;
 
         let dir = config.journal.dir.display().to_string();
-        let journal = journal::start(config.journal, clock.clone())
+        let journal = journal::start(config.journal, clock.clone(), Arc::clone(&outcomes))
             .map_err(|cause| StartError::Journal { dir, cause })?;
         let rollup = rollup::start(config.rollup, &journal, clock.clone());
         let destinations = config.forward.into_iter();
         let destinations = destinations.map(|config| forward::start(config, &journal, clock.clone()));
-        let destinations = Arc::new(destinations.collect::<Result<Vec<_>, _>>()?);
+        let destinations = Arc::new(destinations.collect::<Vec<_>>());
         let sources = Sources {
-            rollup: rollup.clone(),
+            rollup,
             journal: journal.clone(),
             destinations: Arc::clone(&destinations),
             outcomes: Arc::clone(&outcomes),
@@ -79,7 +79,28 @@ impl Pipeline {
         let server = expose::start(&config.expose, page, sources)?;
         let path = Path { masking, journal: journal.clone(), outcomes: Arc::clone(&outcomes) };
         let receiver = receive::start(config.receive, &path, clock, &outcomes)?;
-        Ok(Pipeline { receiver, journal, rollup, destinations, server, draining })
+        Ok(Pipeline { receiver, journal, destinations, server, draining })
+    }
+
+    /// Says where everything is.
+    pub fn announce(&self) {
+        let (grpc, http, page) = (self.receiver.grpc, self.receiver.http, self.server.local_addr());
+        tracing::info!(
+            "OTLP/gRPC on {grpc}, OTLP/HTTP on {http}, local socket {}",
+            self.receiver.socket.display()
+        );
+        for destination in self.destinations.iter() {
+            tracing::info!("forwarding to {}", destination.name());
+        }
+        if self.destinations.is_empty() {
+            tracing::info!("forwarding to nobody: the configuration has no [forward.NAME]");
+        }
+        tracing::info!("page and API on http://{page}/");
+    }
+
+    /// Where the page listens.
+    pub fn page(&self) -> SocketAddr {
+        self.server.local_addr()
     }
 
     /// Stops in the order of the data, within 10 s: nothing new comes in, what was accepted is synced, the
@@ -91,7 +112,6 @@ impl Pipeline {
         for destination in self.destinations.iter() {
             destination.stop(STOP_FORWARD).await;
         }
-        self.rollup.stop().await;
         self.server.stop(STOP_EXPOSE).await;
     }
 }

@@ -1,5 +1,7 @@
 //! What is to be replaced in a text, and the one rewrite that does it.
 
+use std::ops::Range;
+
 use crate::report::{Report, Rule};
 
 /// What stands in the place of a removed value. Holds no quote, `<`, `>` or `&`, so JSON stays JSON and XML stays XML.
@@ -12,12 +14,14 @@ pub(crate) struct Edit {
     pub end: usize,
     pub rule: Rule,
     pub put: Vec<u8>,
+    /// Where in the text the quote stands that goes around `put`: a JSON number becomes a JSON string.
+    pub quote: Option<Range<usize>>,
 }
 
 impl Edit {
     /// Replaces `start..end` by [`MASKED`].
     pub(crate) fn remove(start: usize, end: usize, rule: Rule) -> Edit {
-        Edit { start, end, rule, put: MASKED.to_vec() }
+        Edit { start, end, rule, put: MASKED.to_vec(), quote: None }
     }
 }
 
@@ -34,7 +38,10 @@ pub(crate) fn rewrite(text: &[u8], mut edits: Vec<Edit>, report: &mut Report) ->
     for edit in &edits {
         report.count(edit.rule);
         out.extend_from_slice(&text[copied..edit.start]);
+        let quote = edit.quote.clone().map_or(&[][..], |range| &text[range]);
+        out.extend_from_slice(quote);
         out.extend_from_slice(&edit.put);
+        out.extend_from_slice(quote);
         copied = edit.end;
     }
     out.extend_from_slice(&text[copied..]);
@@ -54,6 +61,9 @@ fn merge(kept: &mut Edit, next: &mut Edit) -> bool {
     } else if next.end > kept.end || shows {
         kept.put = MASKED.to_vec();
     }
+    if same {
+        kept.quote = kept.quote.take().or(next.quote.take());
+    }
     kept.end = kept.end.max(next.end);
     true
 }
@@ -68,25 +78,25 @@ mod tests {
 
     #[test]
     fn overlapping_edits_become_one_removal() {
-        let keep = Edit { start: 2, end: 6, rule: Rule::Pan, put: b"****".to_vec() };
+        let keep = Edit { start: 2, end: 6, rule: Rule::Pan, put: b"****".to_vec(), quote: None };
         assert_eq!(edited("abcdefghij", vec![Edit::remove(4, 8, Rule::Key), keep]), "ab[masked]ij");
     }
 
     #[test]
     fn a_secret_inside_a_card_number_is_not_shown() {
-        let shown = Edit { start: 2, end: 8, rule: Rule::Pan, put: b"cd**gh".to_vec() };
+        let shown = Edit { start: 2, end: 8, rule: Rule::Pan, put: b"cd**gh".to_vec(), quote: None };
         assert_eq!(edited("abcdefghij", vec![shown, Edit::remove(6, 8, Rule::Key)]), "ab[masked]ij");
     }
 
     #[test]
     fn an_edit_inside_another_is_swallowed() {
-        let inner = Edit { start: 3, end: 5, rule: Rule::Pan, put: b"**".to_vec() };
+        let inner = Edit { start: 3, end: 5, rule: Rule::Pan, put: b"**".to_vec(), quote: None };
         assert_eq!(edited("abcdefghij", vec![inner, Edit::remove(2, 8, Rule::Key)]), "ab[masked]ij");
     }
 
     #[test]
     fn of_two_edits_of_one_range_the_removal_wins() {
-        let shown = Edit { start: 2, end: 8, rule: Rule::Pan, put: b"cd**gh".to_vec() };
+        let shown = Edit { start: 2, end: 8, rule: Rule::Pan, put: b"cd**gh".to_vec(), quote: None };
         assert_eq!(edited("abcdefghij", vec![shown, Edit::remove(2, 8, Rule::Key)]), "ab[masked]ij");
     }
 }

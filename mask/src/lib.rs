@@ -18,11 +18,14 @@ mod edit;
 mod issuers;
 mod masker;
 mod names;
+mod pass;
+mod place;
 mod report;
 mod rules;
 mod scan;
 mod separator;
+mod veil;
 
-pub use config::{Config, ConfigError, PanOutput};
+pub use config::{Config, ConfigError, PanOutput, UserRule};
 pub use masker::{Key, Masker};
 pub use report::{Report, Rule};

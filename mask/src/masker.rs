@@ -1,11 +1,16 @@
 //! The compiled rules, and what the callers do with them.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use crate::config::{Config, ConfigError};
 use crate::edit::{self, Edit, MASKED};
 use crate::names::{Class, Names};
+use crate::pass::{Options, Pass};
 use crate::report::{Report, Rule};
 use crate::rules::pan;
+use crate::rules::user::UserRules;
 use crate::scan::{Suspect, suspects};
+use crate::veil::unveil;
 
 /// What an attribute key says of its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,7 +21,7 @@ pub enum Key {
     Pan,
     /// The whole value is removed.
     Sensitive,
-    /// The operator keeps this value as it is.
+    /// The operator keeps this value as it is; only sensitive authentication data inside is removed all the same.
     Keep,
 }
 
@@ -25,10 +30,17 @@ pub enum Key {
 pub struct Masker {
     config: Config,
     names: Names,
+    rules: Option<UserRules>,
 }
 
 /// A text shorter than this holds no secret that can be told without its key (`pin=123`).
 const TEXT_LEN_MIN: usize = 7;
+
+/// Nearly every dirty text is clean after one pass; the bound holds for texts that were made to need more.
+const PASSES_MAX: usize = 6;
+
+/// What stands in the place of a value that could not be masked.
+const MASK_ERROR: &[u8] = b"[mask-error]";
 
 /// Candidates inside one long run of digits are this far apart: the shortest card number cannot lie between two.
 const CANDIDATE_STEP: usize = 8;
@@ -49,7 +61,8 @@ impl Masker {
         if let Some(key) = config.keep_keys.iter().find(sad) {
             return Err(ConfigError::KeptSecret(key.clone()));
         }
-        Ok(Masker { config, names })
+        let rules = UserRules::new(&config.rules)?;
+        Ok(Masker { config, names, rules })
     }
 
     /// What `key` says of its value.
@@ -60,7 +73,7 @@ impl Masker {
             return Key::Keep;
         }
         match self.names.class(key) {
-            None | Some(Class::Harmless) => Key::Plain,
+            None | Some(Class::Label | Class::Harmless) => Key::Plain,
             Some(Class::Pan) => Key::Pan,
             Some(Class::Sad | Class::Credential | Class::Header) => Key::Sensitive,
         }
@@ -73,21 +86,62 @@ impl Masker {
     /// is what [`Masker::text`] would return unchanged. What lies behind the first 4 GiB has no offset to name it
     /// by and must be given to `text` string by string.
     pub fn candidates(&self, message: &[u8], offsets: &mut Vec<u32>) {
+        let first = offsets.len();
         let mut push = |at: usize| offsets.extend(u32::try_from(at).ok());
-        suspects(message, |suspect| match suspect {
+        suspects(message, &self.names, |suspect| match suspect {
             // Digits around a string (its length may look like one) can make its run longer at either end.
             Suspect::Run { start, end } => (start..end).step_by(CANDIDATE_STEP).for_each(&mut push),
             Suspect::Groups { first_end } => push(first_end - 1),
+            Suspect::Separator(at)
+            | Suspect::Tag(at)
+            | Suspect::At(at)
+            | Suspect::Flag(at)
+            | Suspect::Pem(at)
+            | Suspect::Literal(at)
+            | Suspect::Iban(at)
+            | Suspect::Veil(at) => push(at),
         });
+        if let Some(rules) = &self.rules {
+            rules.candidates(message, push);
+        }
+        // Nearly sorted already: a suspect is noticed at its end or in its middle.
+        offsets[first..].sort_unstable();
     }
 
     /// Masks one text or byte value; `None` = clean. Counts each hit in `report`.
+    ///
+    /// Masking what was masked changes nothing: a dirty text is looked at again until it is clean, since what one
+    /// rule removes can show another one where a secret starts.
     pub fn text(&self, key: Key, text: &[u8], report: &mut Report) -> Option<Vec<u8>> {
+        // A rule that fails must not let the value through. Nothing outlives the closure but counts.
+        let masked = catch_unwind(AssertUnwindSafe(|| self.passes(key, text, report)));
+        masked.unwrap_or_else(|_| {
+            report.count(Rule::Error);
+            Some(MASK_ERROR.to_vec())
+        })
+    }
+
+    fn passes(&self, key: Key, text: &[u8], report: &mut Report) -> Option<Vec<u8>> {
+        let mut masked = self.pass(key, text, report)?;
+        for _ in 1..PASSES_MAX {
+            match self.pass(key, &masked, report) {
+                Some(again) => masked = again,
+                None => break,
+            }
+        }
+        Some(masked)
+    }
+
+    fn pass(&self, key: Key, text: &[u8], report: &mut Report) -> Option<Vec<u8>> {
         match key {
-            Key::Keep => None,
+            Key::Keep => {
+                let mut edits = self.edits(text, None);
+                edits.retain(|edit| matches!(edit.rule, Rule::Sad | Rule::Track));
+                edit::rewrite(text, edits, report)
+            }
             Key::Sensitive => removed(text, report),
             Key::Pan => edit::rewrite(text, self.edits(text, self.announced(text)), report),
-            Key::Plain if text.len() < TEXT_LEN_MIN => None,
+            Key::Plain if text.len() < TEXT_LEN_MIN && self.rules.is_none() => None,
             Key::Plain => edit::rewrite(text, self.edits(text, None), report),
         }
     }
@@ -97,7 +151,7 @@ impl Masker {
         match key {
             Key::Keep => None,
             // Shorter than any card number and not announced as one: nearly all integers.
-            Key::Plain if value < 1_000_000_000_000 => None,
+            Key::Plain if value < 1_000_000_000_000 && self.rules.is_none() => None,
             _ => self.number(key, &value.to_string(), report),
         }
     }
@@ -106,6 +160,7 @@ impl Masker {
     pub fn double(&self, key: Key, value: f64, report: &mut Report) -> Option<String> {
         match key {
             Key::Keep => None,
+            Key::Plain if self.rules.is_some() => self.number(key, &value.to_string(), report),
             Key::Plain if !(1e12..DOUBLE_EXACT_END).contains(&value) || value.fract() != 0.0 => None,
             _ => self.number(key, &value.to_string(), report),
         }
@@ -122,13 +177,30 @@ impl Masker {
     }
 
     fn edits(&self, text: &[u8], first: Option<Edit>) -> Vec<Edit> {
-        let mut edits: Vec<Edit> = first.into_iter().collect();
-        let output = self.config.pan;
-        suspects(text, |suspect| match suspect {
-            Suspect::Run { start, end } => pan::run(text, start, end, output, &mut edits),
-            Suspect::Groups { first_end } => edits.extend(pan::groups(text, first_end, output)),
-        });
+        let pass = Pass::over(text, &self.names, self.options());
+        let mut edits = pass.edits;
+        edits.extend(first);
+        edits.extend(self.rules.iter().flat_map(|rules| rules.edits(text)));
+        if pass.veiled {
+            self.veiled_edits(text, &mut edits);
+        }
         edits
+    }
+
+    /// What shows only when `text` is decoded.
+    fn veiled_edits(&self, text: &[u8], edits: &mut Vec<Edit>) {
+        let Some(unveiled) = unveil(text) else { return };
+        let pass = Pass::over(&unveiled.text, &self.names, self.options());
+        edits.extend(pass.edits.into_iter().map(|edit| Edit {
+            start: unveiled.source(edit.start),
+            end: unveiled.source(edit.end),
+            quote: edit.quote.map(|quote| unveiled.source(quote.start)..unveiled.source(quote.end)),
+            ..edit
+        }));
+    }
+
+    fn options(&self) -> Options {
+        Options { pan: self.config.pan, email: self.config.email, iban: self.config.iban }
     }
 }
 

@@ -17,6 +17,8 @@ pub(crate) enum Class {
     Credential,
     /// A credential that fills the rest of its line.
     Header,
+    /// Its value is the name of something, and a secret may stand beside it.
+    Label,
     /// Looks like one of the above and is not.
     Harmless,
 }
@@ -178,7 +180,7 @@ const NAMES: &[(Class, &[&str])] = &[
             "connect sid",
             "credential",
             "credentials",
-            "assertion",
+            "saml assertion",
             "client assertion",
             "saml response",
         ],
@@ -195,6 +197,7 @@ const NAMES: &[(Class, &[&str])] = &[
             "x auth token",
         ],
     ),
+    (Class::Label, &["name", "key", "field", "param", "parameter", "header", "attribute", "property"]),
     (
         Class::Harmless,
         &[
@@ -229,6 +232,8 @@ pub(crate) struct Names {
     slots: Vec<u16>,
     /// One bit per low five bits of a name's last three bytes: most keys end here.
     ends: Box<[u64; ENDS / 64]>,
+    /// One bit per [`hash`] of each end of each name: a comparison stops where no name goes on.
+    stems: Box<[u64; ENDS / 64]>,
 }
 
 const ENDS: usize = 1 << 15;
@@ -239,7 +244,12 @@ const ADDED_MAX: usize = 4096;
 impl Names {
     /// The built-in names and the exact keys `added` by the operator.
     pub(crate) fn new(added: &[String]) -> Result<Names, ConfigError> {
-        let mut names = Names { names: Vec::new(), slots: Vec::new(), ends: Box::new([0; ENDS / 64]) };
+        let mut names = Names {
+            names: Vec::new(),
+            slots: Vec::new(),
+            ends: Box::new([0; ENDS / 64]),
+            stems: Box::new([0; ENDS / 64]),
+        };
         for (class, list) in NAMES {
             for name in *list {
                 names.add(name, *class, false);
@@ -258,8 +268,15 @@ impl Names {
     }
 
     fn add(&mut self, name: &str, class: Class, whole: bool) {
-        let text = name.bytes().filter(u8::is_ascii_alphanumeric).map(|b| b.to_ascii_lowercase()).collect();
+        let text: Vec<u8> =
+            name.bytes().filter(u8::is_ascii_alphanumeric).map(|b| b.to_ascii_lowercase()).collect();
         self.mark_ends(name);
+        text.iter().rev().fold(HASH_START, |hash, &b| {
+            let hash = hash_step(hash, b);
+            let stem = stem_index(hash);
+            self.stems[stem / 64] |= 1 << (stem % 64);
+            hash
+        });
         self.names.push(Name { text, class, whole });
     }
 
@@ -320,13 +337,16 @@ impl Names {
         self.longest(text, |i| starts_segment(text, i))
     }
 
-    /// Whether some name fits at the end of `text` if what stands before is not looked at.
+    /// The class of some name at the end of `text` if what stands before it is not looked at.
     ///
-    /// True whenever [`Names::class`] would find a name in any text that ends like this one.
-    #[cfg(test)]
-    pub(crate) fn may_name(&self, text: &[u8]) -> bool {
+    /// There is one whenever [`Names::class`] would find one in any text that ends like this one, and it is a
+    /// label only if that would find nothing but a label.
+    pub(crate) fn may_name(&self, text: &[u8]) -> Option<Class> {
         let text = trimmed(text);
-        self.may_end(text) && self.longest_of(text, |_| true, true).is_some()
+        if !self.may_end(text) {
+            return None;
+        }
+        self.longest_of(text, |_| true, true)
     }
 
     fn longest(&self, text: &[u8], starts: impl Fn(usize) -> bool) -> Option<Class> {
@@ -351,12 +371,18 @@ impl Names {
             len += 1;
             folded[NAME_LEN_MAX - len] = b.to_ascii_lowercase();
             hash = hash_step(hash, b.to_ascii_lowercase());
+            let stem = stem_index(hash);
+            if self.stems[stem / 64] & (1 << (stem % 64)) == 0 {
+                break;
+            }
             if starts(i)
                 && let Some(name) = self.find(hash, &folded[NAME_LEN_MAX - len..])
                 && (any || !name.whole || starts_key(text, i))
             {
-                best = Some(name.class);
-                if any && name.class != Class::Harmless {
+                if !(any && name.class == Class::Harmless) {
+                    best = Some(name.class);
+                }
+                if any && !matches!(name.class, Class::Harmless | Class::Label) {
                     return best;
                 }
             }
@@ -399,7 +425,7 @@ pub(crate) fn is_joint(b: u8) -> bool {
 fn starts_segment(text: &[u8], i: usize) -> bool {
     let Some(before) = i.checked_sub(1).map(|at| text[at]) else { return true };
     let here = text[i];
-    if !before.is_ascii_alphanumeric() {
+    if !before.is_ascii_alphanumeric() || is_percent_code(&text[..i]) {
         return true;
     }
     if !here.is_ascii_uppercase() {
@@ -407,6 +433,11 @@ fn starts_segment(text: &[u8], i: usize) -> bool {
         return false;
     }
     !before.is_ascii_uppercase() || text.get(i + 1).is_some_and(u8::is_ascii_lowercase)
+}
+
+/// `card%5Bcvv` is `card[cvv` in a query.
+fn is_percent_code(before: &[u8]) -> bool {
+    matches!(before, [.., b'%', a, b] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit())
 }
 
 /// Whether nothing of the same key stands before `text[i]`.
@@ -420,6 +451,10 @@ const HASH_START: u32 = 0x811c_9dc5;
 /// FNV-1a, fed from the last byte to the first.
 fn hash_step(hash: u32, b: u8) -> u32 {
     (hash ^ u32::from(b)).wrapping_mul(0x0100_0193)
+}
+
+fn stem_index(hash: u32) -> usize {
+    (hash ^ hash >> 15) as usize & (ENDS - 1)
 }
 
 fn hash(text: &[u8]) -> u32 {
@@ -497,7 +532,6 @@ mod tests {
             "timespan",
             "",
             "_",
-            "key",
             "card",
             "number",
         ];
@@ -527,7 +561,7 @@ mod tests {
         let names = Names::new(&[]).unwrap();
         for key in ["cvv", "next_page_token", "session_id", "card[pin", "API KEY"] {
             for before in ["", "x", "Q", "_", "page_", "\u{e9}"] {
-                assert!(names.may_name(format!("{before}{key}").as_bytes()), "{before}{key}");
+                assert!(names.may_name(format!("{before}{key}").as_bytes()).is_some(), "{before}{key}");
             }
         }
     }

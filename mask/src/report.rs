@@ -8,20 +8,52 @@ pub enum Rule {
     Pan,
     /// What a magnetic stripe or a chip holds behind the card number.
     Track,
-    /// The value of a sensitive key: an attribute key, or a key inside the text.
+    /// The value of a key of sensitive authentication data inside a text: CVV, PIN, one-time password.
+    Sad,
+    /// The value of any other sensitive key: an attribute key, or a key inside a text.
     Key,
+    /// Something that shows what it is: a vendor's key, a token, a private key.
+    Literal,
+    /// User and password in a URL.
+    Url,
+    /// A bank account number.
+    Iban,
+    /// An e-mail address.
+    Email,
+    /// A rule of the operator.
+    User,
+    /// A rule failed, and the value was dropped whole.
+    Error,
 }
 
 impl Rule {
     /// Every rule, in the order of [`Report::hits`].
-    pub const ALL: [Rule; 3] = [Rule::Pan, Rule::Track, Rule::Key];
+    pub const ALL: [Rule; 10] = [
+        Rule::Pan,
+        Rule::Track,
+        Rule::Sad,
+        Rule::Key,
+        Rule::Literal,
+        Rule::Url,
+        Rule::Iban,
+        Rule::Email,
+        Rule::User,
+        Rule::Error,
+    ];
 
     /// The name in metrics and configuration.
     pub fn name(self) -> &'static str {
         match self {
             Rule::Pan => "pan",
             Rule::Track => "track",
+            Rule::Sad => "sad",
             Rule::Key => "key",
+            Rule::Literal => "literal",
+            Rule::Url => "url",
+            Rule::Iban => "iban",
+            Rule::Email => "email",
+            Rule::User => "user",
+            Rule::Error => "error",
         }
     }
 }

@@ -1,34 +1,18 @@
 //! What may stand between the digit groups of one card number.
 
-/// The bytes of each separator; of two with the same start the longer comes first.
-pub(crate) const SEPARATORS: &[&[u8]] = &[
-    b" - ",
-    b"  ",
-    b" ",
-    b"-",
-    b".",
-    b"_",
-    b"/",
-    b"+",
-    b"\t",
-    b"%20",
-    b"\xc2\xa0",     // no-break space
-    b"\xe2\x80\x89", // thin space
-    b"\xe2\x80\xaf", // narrow no-break space
-    b"\xe2\x80\x90", // hyphen
-    b"\xe2\x80\x91", // no-break hyphen
-    b"\xe2\x80\x93", // en dash
-];
-
 /// Where the text goes on after the separator at `at`; `None` when there is none.
 #[inline]
 pub(crate) fn after(text: &[u8], at: usize) -> Option<usize> {
-    let first = *text.get(at)?;
-    if !matches!(first, b' ' | b'-' | b'.' | b'_' | b'/' | b'+' | b'\t' | b'%' | 0xc2 | 0xe2) {
-        return None;
-    }
-    SEPARATORS
-        .iter()
-        .find(|separator| text[at..].starts_with(separator))
-        .map(|separator| at + separator.len())
+    let len = match text[at..] {
+        [b' ', b'-', b' ', ..] => 3,
+        [b' ', b' ', ..] => 2,
+        [b' ' | b'-' | b'.' | b'_' | b'/' | b'+' | b'\t', ..] => 1,
+        [b'%', b'2', b'0', ..] => 3,
+        // no-break space
+        [0xc2, 0xa0, ..] => 2,
+        // thin and narrow no-break space, hyphen, no-break hyphen, en dash
+        [0xe2, 0x80, 0x89 | 0xaf | 0x90 | 0x91 | 0x93, ..] => 3,
+        _ => return None,
+    };
+    Some(at + len)
 }

@@ -116,3 +116,10 @@ fn integers_and_doubles_can_be_card_numbers() {
     assert_eq!(report.hits[Rule::Pan as usize], 3);
     assert_eq!(report.hits[Rule::Key as usize], 2);
 }
+
+#[test]
+fn card_numbers_in_the_data_of_a_chip_are_found_by_their_tag() {
+    check("9F2608A1B25A0841111111111111115F2A020978", "9F2608A1B25A08411111******11115F2A020978");
+    check("5A0A4000000000000000006F9F36", "5A0A400000*********0006F9F36");
+    check("8202390057134111111111111111D25121010000012300F9F36", "820239005713411111******1111D[masked]");
+}

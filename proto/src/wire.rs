@@ -109,7 +109,8 @@ impl<'a> Fields<'a> {
     }
 
     /// The next field, or `None` at the end of the message.
-    #[inline]
+    // Always inlined: a field that is passed in registers costs a third of one that goes through memory.
+    #[inline(always)]
     #[allow(clippy::should_implement_trait)] // an Iterator of Results would stop nobody from reading past an error
     pub fn next(&mut self) -> Result<Option<Field<'a>>, Malformed> {
         if self.at == self.bytes.len() {
@@ -145,7 +146,7 @@ impl<'a> Fields<'a> {
         }))
     }
 
-    #[inline]
+    #[inline(always)]
     fn tag(&mut self) -> Result<(u32, u8), Malformed> {
         let tag = self.varint()?;
         // A tag is a u32 on the wire: number in 29 bits, type in 3.
@@ -156,7 +157,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn varint(&mut self) -> Result<u64, Malformed> {
         match self.bytes.get(self.at) {
             Some(&byte) if byte < 0x80 => {
@@ -184,7 +185,7 @@ impl<'a> Fields<'a> {
         Err(if self.bytes.len() - self.at >= 10 { Malformed::VarintTooLong } else { Malformed::Truncated })
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, length: usize) -> Result<&'a [u8], Malformed> {
         let end = self.at.checked_add(length).ok_or(Malformed::Truncated)?;
         let taken = self.bytes.get(self.at..end).ok_or(Malformed::Truncated)?;
@@ -192,12 +193,13 @@ impl<'a> Fields<'a> {
         Ok(taken)
     }
 
-    #[inline]
+    #[inline(always)]
     fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
         let taken = self.take(N)?;
         Ok(taken.try_into().expect("take returned N bytes"))
     }
 
+    #[cold]
     fn skip_group(&mut self, number: u32) -> Result<(), Malformed> {
         // A stack of open groups instead of recursion: the input decides how deep it goes.
         let mut open = [0u32; DEPTH_MAX as usize];

@@ -144,6 +144,17 @@ impl Recorder {
         self.counters.read(self.accepted)
     }
 
+    /// How long the oldest span has been waiting for a flush.
+    pub fn waiting(&self) -> Option<Duration> {
+        self.blocks.front().and_then(|block| block.since).map(|since| since.elapsed())
+    }
+
+    /// True in a forked child, as long as the recorder is still its parent's. What is open then belongs to
+    /// the parent; the next span that is finished, and the next flush, begin with an empty recorder.
+    pub fn is_inherited(&self) -> bool {
+        self.pid != std::process::id()
+    }
+
     /// True while it is connected to the daemon.
     pub fn is_connected(&self) -> bool {
         self.link.socket().is_some()

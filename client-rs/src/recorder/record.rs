@@ -132,8 +132,7 @@ impl Record {
             Some(parent) => Context { span_id, remote: false, ..parent.clone() },
             None => {
                 let trace_id = TraceId::fresh(start.unix_ns());
-                // Sampled, and the id is random in all its bits (W3C Trace Context, level 2).
-                Context { trace_id, span_id, flags: 3, remote: false, call: None }
+                Context { trace_id, span_id, flags: 1, remote: false, call: None }
             }
         };
         let mut pooled = POOL.try_with(|pool| pool.borrow_mut().pop()).ok().flatten();

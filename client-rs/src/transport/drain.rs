@@ -19,6 +19,8 @@ use crate::settings::InitError;
 const BACK_OFF: BackOff = BackOff { first: Duration::from_millis(100), most: Duration::from_secs(2) };
 /// Longest wait on the socket, during which no flush is heard.
 const DEAF_MAX: Duration = Duration::from_millis(50);
+/// Longest time to close in: nothing waits longer for a stuck daemon, and instants do not overflow.
+const CLOSE_MAX: Duration = Duration::from_secs(3600);
 
 /// The callers' end of the drain thread.
 #[derive(Debug)]
@@ -72,6 +74,7 @@ impl Drain {
 
     /// Ends the thread; what is not sent within `timeout` is dropped.
     pub(crate) fn close(&self, desk: &Desk, timeout: Duration) {
+        let timeout = timeout.min(CLOSE_MAX);
         let mut orders = desk.lock();
         orders.deadline = Some(Instant::now() + timeout);
         self.wake();
@@ -124,12 +127,17 @@ impl Worker {
                 next_sweep = now + interval;
             }
             self.engine.queue().take(sweep, &mut self.pending);
+            if orders.deadline.is_some() {
+                self.link.retry_now();
+            }
             let until = self.send();
             self.drop_older_than(now.checked_sub(self.engine.hold()));
             if self.pending.is_empty() {
                 self.engine.desk().tell(|desk| desk.flushes_done = orders.flushes_asked);
             }
-            if orders.deadline.is_some_and(|deadline| self.pending.is_empty() || now >= deadline) {
+            // A daemon that is slow gets the time that is left; for one that is absent nobody waits.
+            let give_up = |deadline| now >= deadline || until.is_some();
+            if orders.deadline.is_some_and(|deadline| self.pending.is_empty() || give_up(deadline)) {
                 self.drop_older_than(Some(Instant::now()));
                 return self.engine.desk().tell(|desk| desk.ended = true);
             }

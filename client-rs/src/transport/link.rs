@@ -94,6 +94,11 @@ impl Link {
         self.fall_back(now)
     }
 
+    /// Forgets the back-off: the next packet may be the last.
+    pub(crate) fn retry_now(&mut self) {
+        self.retry_at = None;
+    }
+
     /// A packet was given up: the daemon sees the gap in the sequence.
     pub(crate) fn skip(&mut self) {
         self.sequence = self.sequence.wrapping_add(1);

@@ -16,8 +16,10 @@ use crate::pipeline::{Pipeline, StartError};
 
 /// Runs the daemon with a simulated shop and eight simulated providers, one of them in trouble at a time.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  spanmill demo\n  spanmill demo --for 120 --jaeger http://127.0.0.1:14317\n\n\
-    Open the address that it prints. Ctrl-C ends it; its data is removed.")]
+#[command(
+    after_help = "Examples:\n  spanmill demo\n  spanmill demo --for 120 --jaeger http://127.0.0.1:14317\n\n\
+    Open the address that it prints. Ctrl-C ends it; its data is removed."
+)]
 pub struct Demo {
     /// Seed of everything random
     #[arg(long, default_value_t = 1)]
@@ -72,13 +74,12 @@ impl Demo {
     fn run_in(self, dir: &Path) -> Result<(), Error> {
         let config = self.config(dir)?;
         let socket = config.receive.local.path.clone();
-        let page = config.expose.listen;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             let mut terminate = signal(SignalKind::terminate())?;
             let mut interrupt = signal(SignalKind::interrupt())?;
             let pipeline = Pipeline::start(config, &Clock::default())?;
-            println!("spanmill demo: a shop and eight providers; open http://{page}/");
+            println!("spanmill demo: a shop and eight providers; open http://{}/", pipeline.page());
             let stop = async {
                 let end = tokio::time::sleep(self.seconds.map_or(Duration::MAX, Duration::from_secs));
                 tokio::select! {
@@ -111,12 +112,16 @@ impl Demo {
             self.page
         );
         if let Some(endpoint) = &self.jaeger {
-            write!(text, "[forward.jaeger]\nendpoint = {endpoint:?}\n").expect("a String takes what it is given");
+            write!(text, "[forward.jaeger]\nendpoint = {endpoint:?}\n")
+                .expect("a String takes what it is given");
         }
         for profile in &demo::PROFILES {
             let name = profile.name;
-            writeln!(text, "[[provider]]\nname = \"{name}\"\nhosts = [\"*.{name}.example\"]\nowner = \"demo\"")
-                .expect("a String takes what it is given");
+            writeln!(
+                text,
+                "[[provider]]\nname = \"{name}\"\nhosts = [\"*.{name}.example\"]\nowner = \"demo\""
+            )
+            .expect("a String takes what it is given");
         }
         Config::from_text(&PathBuf::from("demo"), &text, dir.to_owned())
     }

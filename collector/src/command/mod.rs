@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
 pub mod check;
+pub mod demo;
 pub mod load;
 pub mod run;

@@ -7,13 +7,12 @@ mod place;
 mod resolve;
 mod units;
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 pub use file::File;
 pub use place::Error;
 
-use crate::{forward, journal, receive, rollup};
+use crate::{expose, forward, journal, receive, rollup};
 
 /// What the daemon runs with.
 #[derive(Debug, Clone)]
@@ -24,14 +23,7 @@ pub struct Config {
     pub journal: journal::Config,
     pub forward: Vec<forward::Config>,
     pub rollup: rollup::Config,
-    pub expose: Expose,
-}
-
-/// `[expose]`.
-#[derive(Debug, Clone)]
-pub struct Expose {
-    pub listen: SocketAddr,
-    pub jaeger_ui: Option<String>,
+    pub expose: expose::Config,
 }
 
 impl Config {
@@ -45,7 +37,7 @@ impl Config {
     /// The configuration that `text` describes; `name` stands for the file in errors.
     pub fn from_text(name: &Path, text: &str, data_dir: PathBuf) -> Result<Config, Error> {
         let source = place::Source::new(name, text, |name| std::env::var(name).ok())?;
-        let file = toml::from_str(source.text()).map_err(|error| source.from_toml(&error))?;
+        let file = toml::from_str(source.text()).map_err(|error| source.toml_error(&error))?;
         resolve::resolve(file, Some(data_dir), &source)
     }
 
@@ -64,7 +56,7 @@ fn read(path: Option<&Path>) -> Result<(File, place::Source), Error> {
     };
     let text = std::fs::read_to_string(path).map_err(|error| Error::unreadable(path, &error))?;
     let source = place::Source::new(path, &text, |name| std::env::var(name).ok())?;
-    let file = toml::from_str(source.text()).map_err(|error| source.from_toml(&error))?;
+    let file = toml::from_str(source.text()).map_err(|error| source.toml_error(&error))?;
     Ok((file, source))
 }
 

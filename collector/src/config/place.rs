@@ -59,11 +59,7 @@ impl Source {
     }
 
     /// Replaces each `${NAME}` outside of comment lines by what `variable` says.
-    pub fn new(
-        path: &Path,
-        text: &str,
-        variable: impl Fn(&str) -> Option<String>,
-    ) -> Result<Source, Error> {
+    pub fn new(path: &Path, text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Source, Error> {
         let mut source = Source { path: path.to_owned(), text: String::new(), filled: false };
         for (index, line) in text.split_inclusive('\n').enumerate() {
             let mut rest = line;
@@ -91,7 +87,7 @@ impl Source {
     }
 
     /// What the TOML reader says, with key and value of the line it points at.
-    pub fn from_toml(&self, error: &toml::de::Error) -> Error {
+    pub fn toml_error(&self, error: &toml::de::Error) -> Error {
         let message = error.message().to_owned();
         match error.span() {
             Some(span) => self.error(span, message),

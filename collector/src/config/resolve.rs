@@ -7,12 +7,12 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Uri};
 use toml::Spanned;
 
+use super::Config;
 use super::file::{self, File};
 use super::place::{Error, Source};
-use super::{Config, Expose};
 use crate::receive::Tokens;
 use crate::rollup::registry;
-use crate::{forward, journal, receive, rollup};
+use crate::{expose, forward, journal, receive, rollup};
 
 /// A segment is the unit of deletion: at 64 MiB the smallest journal still has eight.
 const SEGMENT_SIZE: u64 = 64 << 20;
@@ -47,7 +47,10 @@ pub fn resolve(file: File, data_dir: Option<PathBuf>, source: &Source) -> Result
             operations_max: file.rollup.operations_max,
             production: file.rollup.production,
         },
-        expose: Expose { listen: file.expose.listen, jaeger_ui: jaeger_ui(file.expose.jaeger_ui, source)? },
+        expose: expose::Config {
+            listen: file.expose.listen,
+            jaeger_ui: jaeger_ui(file.expose.jaeger_ui, source)?,
+        },
         data_dir,
     })
 }
@@ -238,14 +241,18 @@ fn named(file: file::Provider, source: &Source) -> Result<registry::Provider, Er
     }
     let cidrs = file.cidrs.iter().map(|text| {
         text.get_ref().parse().map_err(|_| {
-            source.error(text.span(), "not an address range; write e.g. \"203.0.113.0/24\" or \"2001:db8::/32\"")
+            source.error(
+                text.span(),
+                "not an address range; write e.g. \"203.0.113.0/24\" or \"2001:db8::/32\"",
+            )
         })
     });
     let cidrs = cidrs.collect::<Result<_, _>>()?;
     for host in &file.hosts {
         let plain = host.get_ref().strip_prefix("*.").unwrap_or(host.get_ref());
         if plain.is_empty() || plain.contains(['*', '/', ':', ' ']) {
-            let message = "a host is a name (\"api.bank.example\") or a suffix (\"*.bank.example\"), without port";
+            let message =
+                "a host is a name (\"api.bank.example\") or a suffix (\"*.bank.example\"), without port";
             return Err(source.error(host.span(), message));
         }
     }

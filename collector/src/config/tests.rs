@@ -6,7 +6,7 @@ use super::*;
 fn parse(text: &str) -> Result<Config, Error> {
     let variable = |name: &str| (name == "TENANT").then(|| "blue \"1\"".to_owned());
     let source = Source::new(Path::new("spanmill.toml"), text, variable)?;
-    let file = toml::from_str(source.text()).map_err(|error| source.from_toml(&error))?;
+    let file = toml::from_str(source.text()).map_err(|error| source.toml_error(&error))?;
     resolve::resolve(file, None, &source)
 }
 
@@ -45,10 +45,16 @@ fn an_error_names_line_key_value_and_fix() {
     check("[receive.local]\nmode = \"rw\"", &[":2: ", "receive.local.mode", "octal"]);
     check("[receive.local]\ngroup = \"no-such-group-here\"", &[":2: ", "group"]);
     check("[[provider]]\nname = \"Big Bank\"", &[":2: ", "provider.name", "a-z"]);
-    check("[[provider]]\nname = \"b\"\nhosts = [\"https://b.example\"]", &[":3: ", "provider.hosts", "suffix"]);
+    check(
+        "[[provider]]\nname = \"b\"\nhosts = [\"https://b.example\"]",
+        &[":3: ", "provider.hosts", "suffix"],
+    );
     check("[[provider]]\nname = \"b\"\ncidrs = [\n \"10.0.0.0/99\"]", &[":4: ", "203.0.113.0/24"]);
     check("[forward.jaeger]\nprotocol = \"grpc\"", &["endpoint"]);
-    check("[forward.jaeger]\nendpoint = \"jaeger:4317\"", &[":2: ", "forward.jaeger.endpoint", "http://host:port"]);
+    check(
+        "[forward.jaeger]\nendpoint = \"jaeger:4317\"",
+        &[":2: ", "forward.jaeger.endpoint", "http://host:port"],
+    );
     check("[forward.jaeger]\nendpoint = \"http://jaeger\"", &[":2: ", "port is missing"]);
     check("[expose]\njaeger_ui = \"jaeger\"", &[":2: ", "http://jaeger:16686"]);
     check("[receive.otlp_grpc.auth]\nbearer_tokens_file = \"/nowhere/t\"", &[":2: ", "can't be read"]);
@@ -57,10 +63,13 @@ fn an_error_names_line_key_value_and_fix() {
 
 #[test]
 fn a_destination_that_is_the_daemon_itself_is_refused() {
-    for endpoint in ["http://127.0.0.1:4317", "http://localhost:4318", "http://0.0.0.0:4316", "http://[::1]:4317"] {
+    for endpoint in
+        ["http://127.0.0.1:4317", "http://localhost:4318", "http://0.0.0.0:4316", "http://[::1]:4317"]
+    {
         let listen = "[receive.otlp_grpc]\nlisten = \"[::]:4317\"\n";
         let listen = if endpoint.contains("::1") { listen } else { "" };
-        let error = parse(&format!("{listen}[forward.jaeger]\nendpoint = \"{endpoint}\"")).expect_err(endpoint);
+        let error =
+            parse(&format!("{listen}[forward.jaeger]\nendpoint = \"{endpoint}\"")).expect_err(endpoint);
         assert!(error.to_string().contains("own listener"), "{error}");
     }
     assert!(parse("[forward.jaeger]\nendpoint = \"http://127.0.0.1:14317\"").is_ok());

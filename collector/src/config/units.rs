@@ -83,7 +83,8 @@ mod tests {
 
     #[test]
     fn what_is_written_is_what_is_read() {
-        for (text, bytes) in [("0B", 0), ("1KiB", 1024), ("64MiB", 64 << 20), ("10GiB", 10 << 30), ("1000B", 1000)]
+        for (text, bytes) in
+            [("0B", 0), ("1KiB", 1024), ("64MiB", 64 << 20), ("10GiB", 10 << 30), ("1000B", 1000)]
         {
             assert_eq!(parse(text, &SIZES), Some(bytes), "{text}");
             assert_eq!(Size(bytes).to_string(), text);
@@ -97,7 +98,9 @@ mod tests {
 
     #[test]
     fn what_is_not_a_quantity_is_refused() {
-        for text in ["", "10", "MiB", "10MB", "-1s", "1.5h", "99999999999999999999B", "18446744073709551615TiB"] {
+        for text in
+            ["", "10", "MiB", "10MB", "-1s", "1.5h", "99999999999999999999B", "18446744073709551615TiB"]
+        {
             assert_eq!(parse(text, &SIZES), None, "{text}");
             assert_eq!(parse(text, &TIMES_MS), None, "{text}");
         }

@@ -18,8 +18,16 @@ struct Incident {
 }
 
 const INCIDENTS: [Incident; 5] = [
-    Incident { provider: "wayne-cards", mood: Mood::Slow(4.0), story: "answers four times slower than usual" },
-    Incident { provider: "umbrella-sms", mood: Mood::Failing(0.5), story: "fails every second call with 503" },
+    Incident {
+        provider: "wayne-cards",
+        mood: Mood::Slow(4.0),
+        story: "answers four times slower than usual",
+    },
+    Incident {
+        provider: "umbrella-sms",
+        mood: Mood::Failing(0.5),
+        story: "fails every second call with 503",
+    },
     Incident { provider: "initech-3ds", mood: Mood::Hung, story: "takes calls and never answers" },
     Incident { provider: "globex-wallet", mood: Mood::Declining(0.6), story: "declines most payments" },
     Incident { provider: "acme-bank", mood: Mood::BadEndpoint, story: "has one bad host of four" },

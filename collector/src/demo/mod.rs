@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use provider::PROFILES;
+pub use random::Random;
 
 use incident::Script;
 use provider::Provider;

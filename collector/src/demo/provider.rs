@@ -31,14 +31,63 @@ pub struct Profile {
 
 /// The shop's providers, from a fraud check of 25 ms to a bank that takes its time.
 pub const PROFILES: [Profile; 8] = [
-    Profile { name: "acme-bank", median_ms: 180.0, sigma: 0.35, declines: 0.06, failures: 0.001, endpoints: 4 },
-    Profile { name: "wayne-cards", median_ms: 220.0, sigma: 0.4, declines: 0.08, failures: 0.002, endpoints: 2 },
-    Profile { name: "globex-wallet", median_ms: 60.0, sigma: 0.3, declines: 0.02, failures: 0.001, endpoints: 2 },
-    Profile { name: "initech-3ds", median_ms: 340.0, sigma: 0.5, declines: 0.04, failures: 0.003, endpoints: 1 },
-    Profile { name: "stark-antifraud", median_ms: 25.0, sigma: 0.3, declines: 0.01, failures: 0.0, endpoints: 2 },
-    Profile { name: "umbrella-sms", median_ms: 90.0, sigma: 0.6, declines: 0.0, failures: 0.004, endpoints: 1 },
+    Profile {
+        name: "acme-bank",
+        median_ms: 180.0,
+        sigma: 0.35,
+        declines: 0.06,
+        failures: 0.001,
+        endpoints: 4,
+    },
+    Profile {
+        name: "wayne-cards",
+        median_ms: 220.0,
+        sigma: 0.4,
+        declines: 0.08,
+        failures: 0.002,
+        endpoints: 2,
+    },
+    Profile {
+        name: "globex-wallet",
+        median_ms: 60.0,
+        sigma: 0.3,
+        declines: 0.02,
+        failures: 0.001,
+        endpoints: 2,
+    },
+    Profile {
+        name: "initech-3ds",
+        median_ms: 340.0,
+        sigma: 0.5,
+        declines: 0.04,
+        failures: 0.003,
+        endpoints: 1,
+    },
+    Profile {
+        name: "stark-antifraud",
+        median_ms: 25.0,
+        sigma: 0.3,
+        declines: 0.01,
+        failures: 0.0,
+        endpoints: 2,
+    },
+    Profile {
+        name: "umbrella-sms",
+        median_ms: 90.0,
+        sigma: 0.6,
+        declines: 0.0,
+        failures: 0.004,
+        endpoints: 1,
+    },
     Profile { name: "hooli-maps", median_ms: 40.0, sigma: 0.4, declines: 0.0, failures: 0.001, endpoints: 2 },
-    Profile { name: "tyrell-payouts", median_ms: 600.0, sigma: 0.5, declines: 0.01, failures: 0.002, endpoints: 1 },
+    Profile {
+        name: "tyrell-payouts",
+        median_ms: 600.0,
+        sigma: 0.5,
+        declines: 0.01,
+        failures: 0.002,
+        endpoints: 1,
+    },
 ];
 
 /// What is wrong with a provider at the moment.
@@ -103,7 +152,11 @@ async fn accept(listener: TcpListener, server: Server) {
         tokio::spawn(async move {
             let service = service_fn(|request| server.answer(request));
             // The shop closes connections whose call timed out; that is no error here.
-            drop(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
+            drop(
+                hyper::server::conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await,
+            );
         });
     }
 }
@@ -125,7 +178,9 @@ impl Server {
         tokio::time::sleep(wait).await;
         Ok(match mood {
             Mood::Failing(share) if luck < share => error(StatusCode::SERVICE_UNAVAILABLE, "out of service"),
-            Mood::BadEndpoint if self.endpoint == 0 => error(StatusCode::INTERNAL_SERVER_ERROR, "disk failure"),
+            Mood::BadEndpoint if self.endpoint == 0 => {
+                error(StatusCode::INTERNAL_SERVER_ERROR, "disk failure")
+            }
             Mood::Declining(share) if luck < share => payment("declined", "05"),
             _ if luck < self.profile.failures => error(StatusCode::BAD_GATEWAY, "upstream closed"),
             _ if luck < self.profile.failures + self.profile.declines => payment("declined", "51"),

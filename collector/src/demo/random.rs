@@ -19,6 +19,10 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
+    pub fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        std::array::from_fn(|_| self.next() as u8)
+    }
+
     /// Uniform in 0 ≤ x < 1.
     pub fn unit(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1u64 << 53) as f64

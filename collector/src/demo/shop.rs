@@ -160,10 +160,18 @@ mod tests {
     #[test]
     fn every_step_of_a_checkout_calls_a_provider_that_exists() {
         for step in &CHECKOUT {
-            assert!(super::super::PROFILES.iter().any(|profile| profile.name == step.provider), "{}", step.provider);
+            assert!(
+                super::super::PROFILES.iter().any(|profile| profile.name == step.provider),
+                "{}",
+                step.provider
+            );
         }
         for profile in &super::super::PROFILES {
-            assert!(CHECKOUT.iter().any(|step| step.provider == profile.name), "{} is never called", profile.name);
+            assert!(
+                CHECKOUT.iter().any(|step| step.provider == profile.name),
+                "{} is never called",
+                profile.name
+            );
         }
     }
 }

@@ -3,11 +3,26 @@
 //! Batches are merged by putting their bytes one after the other. Never drops what a retry could deliver,
 //! and never sends to one of the daemon's own listeners (the configuration refuses that).
 
+mod answer;
+mod batch;
+mod client;
+mod driver;
+mod retry;
+
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use tokio::runtime;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
 use crate::clock::Clock;
-use crate::journal::Journal;
+use crate::journal::checkpoint::{Checkpoint, Stored};
+use crate::journal::disk::Directory;
+use crate::journal::{Journal, Position, Skipped};
+use driver::Driver;
 
 /// One `[forward.NAME]` table.
 #[derive(Debug, Clone)]
@@ -26,21 +41,189 @@ pub struct Config {
     pub timeout: Duration,
 }
 
-/// Starts one destination.
-pub fn start(_config: Config, _journal: &Journal, _clock: Clock) -> Destination {
-    unimplemented!()
+/// Starts one destination, on a thread of its own.
+///
+/// It goes on from its checkpoint. A destination that has none is new and starts with what comes from now on, so it
+/// is started before anything is received. Everything that the journal still has is sent when the checkpoint is
+/// damaged or of another journal: twice is better than never.
+pub fn start(config: Config, journal: &Journal, clock: Clock) -> Destination {
+    let disk = Directory::at(&config.dir);
+    let checkpoint = resume(&disk, &config.name, journal);
+    journal.passed(&config.name, checkpoint.position);
+    let shared = Arc::new(Shared::default());
+    let (stop, stopped) = watch::channel(None);
+    let destination = Destination {
+        name: config.name.clone(),
+        recovered: journal.spans() - checkpoint.spans_before,
+        started_at: checkpoint.spans_before,
+        journal: journal.clone(),
+        clock,
+        shared: Arc::clone(&shared),
+        stop,
+        thread: Mutex::new(None),
+    };
+    let name = format!("fwd-{}", config.name);
+    let driver = Driver::new(config, journal.clone(), shared, disk, checkpoint);
+    let runtime = runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("a process that cannot open an epoll descriptor at its start cannot work");
+    let body = move || {
+        runtime.block_on(driver.run(stopped));
+        // A name look-up that hangs must not hold up the end.
+        runtime.shutdown_background();
+    };
+    let thread = thread::Builder::new().name(name).spawn(body);
+    let thread = thread.expect("a process that cannot start a thread at its start cannot work");
+    destination.thread.lock().expect("nobody else has it yet").replace(thread);
+    destination
+}
+
+/// Where to go on, stored at once: from now on the journal keeps what this destination needs.
+fn resume(disk: &Directory, name: &str, journal: &Journal) -> Checkpoint {
+    let instance = journal.instance();
+    let oldest = || {
+        let mut reader = journal.reader(Position(0));
+        let mut records = Vec::new();
+        // An error shows again, and is told, when the records are sent.
+        let _ = reader.read(1, &mut records);
+        let spans_before = records.first().map_or(journal.spans(), |record| record.spans_before);
+        Checkpoint { instance, position: journal.first(), spans_before }
+    };
+    let end = *journal.end().borrow();
+    let newest = Checkpoint { instance, position: end, spans_before: journal.spans() };
+    let checkpoint = match Checkpoint::load(disk, name) {
+        Ok(Stored::Whole(stored)) if stored.instance == instance => {
+            // A power cut may have taken records that were sent already.
+            let spans_before = stored.spans_before.min(newest.spans_before);
+            return Checkpoint { position: stored.position.min(end), spans_before, ..stored };
+        }
+        Ok(Stored::None) => newest,
+        Ok(Stored::Whole(_)) => {
+            tracing::warn!(
+                "the checkpoint of destination {name} is of another journal: all of this one is sent"
+            );
+            oldest()
+        }
+        Ok(Stored::Damaged) => {
+            tracing::warn!(
+                "the checkpoint of destination {name} is damaged: all of the journal is sent again"
+            );
+            oldest()
+        }
+        Err(error) => {
+            tracing::warn!(
+                "the checkpoint of destination {name} cannot be read: {error}; all of the journal is sent again"
+            );
+            oldest()
+        }
+    };
+    if let Err(error) = checkpoint.store(disk, name) {
+        tracing::error!(
+            "cannot store where destination {name} starts: {error}; should the process die before that can be \
+             stored, spans may be missing there; check the disk's space and health"
+        );
+    }
+    checkpoint
 }
 
 /// The read and stop handle of one destination.
 #[derive(Debug)]
-pub struct Destination {}
+pub struct Destination {
+    name: String,
+    /// Spans that waited at the start.
+    recovered: u64,
+    /// Spans in the log before the first that this process sends.
+    started_at: u64,
+    journal: Journal,
+    clock: Clock,
+    shared: Arc<Shared>,
+    stop: watch::Sender<Option<Instant>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
 
 impl Destination {
     pub fn name(&self) -> &str {
-        unimplemented!()
+        &self.name
     }
+
     pub fn status(&self) -> Status {
-        unimplemented!()
+        let figures = self.shared.figures();
+        let mut status = Status {
+            recovered: self.recovered,
+            forwarded: figures.forwarded,
+            duplicates: figures.duplicates,
+            rejected_by_destination: figures.rejected,
+            last_error: figures.last_error,
+            ..Status::default()
+        };
+        for (reason, spans) in [("expired", figures.skipped.deleted), ("corrupt", figures.skipped.corrupt)] {
+            if spans > 0 {
+                status.dropped.insert(reason, spans);
+            }
+        }
+        let settled = status.forwarded
+            + status.not_for_forwarding
+            + status.rejected_by_destination
+            + status.dropped.values().sum::<u64>();
+        status.queued = (self.journal.spans() - self.started_at).saturating_sub(settled);
+        let age_ns = figures.oldest_unix_ns.map_or(0, |oldest| self.clock.unix_ns().saturating_sub(oldest));
+        status.lag_s = if status.queued > 0 { age_ns as f64 / 1e9 } else { 0.0 };
+        status
+    }
+
+    /// Sends what there is, for at most `within`, and stores how far it came. What is left waits in the journal; a
+    /// destination that does not answer is not waited for.
+    pub async fn stop(&self, within: Duration) {
+        self.stop.send_replace(Some(Instant::now() + within));
+        // It is closed when the thread has dropped its end, which is the last thing it does.
+        self.stop.closed().await;
+        self.join();
+    }
+
+    fn join(&self) {
+        let thread = self.thread.lock().map(|mut thread| thread.take());
+        if let Ok(Some(thread)) = thread
+            && thread.join().is_err()
+        {
+            tracing::error!("the thread of destination {} panicked", self.name);
+        }
+    }
+}
+
+impl Drop for Destination {
+    fn drop(&mut self) {
+        self.stop.send_if_modified(|until| {
+            let is_running = until.is_none();
+            until.get_or_insert_with(Instant::now);
+            is_running
+        });
+        self.join();
+    }
+}
+
+/// What the thread tells the handle.
+#[derive(Debug, Default)]
+struct Shared {
+    figures: Mutex<Figures>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Figures {
+    forwarded: u64,
+    duplicates: u64,
+    rejected: u64,
+    skipped: Skipped,
+    /// When the oldest unsettled batch was received.
+    oldest_unix_ns: Option<u64>,
+    last_error: Option<String>,
+}
+
+impl Shared {
+    fn figures(&self) -> Figures {
+        self.figures.lock().expect("nothing panics while it holds the figures").clone()
+    }
+
+    fn update(&self, change: impl FnOnce(&mut Figures)) {
+        change(&mut self.figures.lock().expect("nothing panics while it holds the figures"));
     }
 }
 
@@ -64,3 +247,6 @@ pub struct Status {
     /// Why the last attempt failed; empty when it did not.
     pub last_error: Option<String>,
 }
+
+#[cfg(test)]
+mod tests;

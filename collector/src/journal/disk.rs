@@ -51,10 +51,15 @@ pub struct Lock {
 }
 
 impl Directory {
+    /// A directory that should be there; if it is not, each use of it says so.
+    pub fn at(path: &Path) -> Directory {
+        Directory { path: path.to_owned() }
+    }
+
     /// Opens the directory, makes it when missing.
     pub fn open(path: &Path) -> io::Result<Directory> {
         fs::create_dir_all(path).map_err(|error| named(&error, "cannot make the directory", path))?;
-        Ok(Directory { path: path.to_owned() })
+        Ok(Directory::at(path))
     }
 
     /// Becomes the only writer, or says who is.

@@ -158,7 +158,7 @@ impl Log {
         self.reserved = header.first + header.capacity;
         let mut state = self.shared.state();
         let bytes_before = state.segments.last().map_or(0, |last| last.bytes_before + last.len);
-        state.segments.push(Segment { header, len: 0, bytes_before });
+        state.segments.push(Segment { header, len: 0, newest_unix_ns: now_unix_ns, bytes_before });
         state.end = header.first;
         Ok(Active { header, file, len: 0, torn: false })
     }
@@ -197,9 +197,7 @@ impl Log {
             return false;
         }
         let state = self.shared.state();
-        // The next one was begun when the last record of this one was written, or later.
-        let closed_unix_ns = state.segments[1].header.created_unix_ns;
-        let is_old = now_unix_ns.saturating_sub(closed_unix_ns) > self.limits.max_age_ns;
+        let is_old = now_unix_ns.saturating_sub(state.segments[0].newest_unix_ns) > self.limits.max_age_ns;
         is_old || state.bytes() > self.limits.max_size
     }
 

@@ -233,4 +233,8 @@ pub struct Status {
 }
 
 #[cfg(test)]
+mod simulated_disk;
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod tests;

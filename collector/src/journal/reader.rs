@@ -60,6 +60,11 @@ impl Reader {
         Position(self.position)
     }
 
+    /// Spans in the log before the next record; `None` until that is known.
+    pub fn spans_before(&self) -> Option<u64> {
+        self.spans_due
+    }
+
     /// Spans that were in the log and could not be read, since this reader was made.
     pub fn skipped(&self) -> Skipped {
         self.skipped

@@ -37,7 +37,11 @@ pub fn recover(disk: &dyn Disk, segment_size: u64, fresh: u128) -> io::Result<(S
         state.instance = header.instance;
         reserved = first + header.capacity;
         let bytes_before = state.segments.last().map_or(0, |last| last.bytes_before + last.len);
-        state.segments.push(Segment { header, len: held.min(room).min(header.capacity), bytes_before });
+        if let Some(before) = state.segments.last_mut() {
+            before.newest_unix_ns = header.created_unix_ns;
+        }
+        let len = held.min(room).min(header.capacity);
+        state.segments.push(Segment { header, len, newest_unix_ns: header.created_unix_ns, bytes_before });
     }
     while let Some(last) = state.segments.last().copied() {
         let file = disk.open(&segment::file_name(last.header.first))?;
@@ -85,12 +89,14 @@ fn recover_last(state: &mut State, file: &Arc<dyn File>) -> io::Result<usize> {
     let mut cursor = Cursor::new(Arc::clone(file), last.header.first);
     let mut at = last.header.first;
     let mut records = 0;
+    let mut newest_unix_ns = last.newest_unix_ns;
     while let Some(found) = cursor.next(at, last.end()) {
         if found.header.position > at {
             state.note_corrupt(at);
         }
         at = found.header.position + found.header.record_len();
         state.spans = found.header.spans_before + u64::from(found.header.spans);
+        newest_unix_ns = found.header.received_unix_ns.max(newest_unix_ns);
         records += 1;
     }
     // A record that a crash tore ends too early; one that is all there and wrong was damaged later.
@@ -100,6 +106,6 @@ fn recover_last(state: &mut State, file: &Arc<dyn File>) -> io::Result<usize> {
     let len = at - last.header.first;
     // Also without a torn end: the truncation gives back what was reserved.
     file.truncate(segment::HEADER_LEN + len)?;
-    state.segments.last_mut().expect("called with a segment").len = len;
+    *state.segments.last_mut().expect("called with a segment") = Segment { len, newest_unix_ns, ..last };
     Ok(records)
 }

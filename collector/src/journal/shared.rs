@@ -45,6 +45,8 @@ pub struct Segment {
     pub header: segment::Header,
     /// Bytes of records in it.
     pub len: u64,
+    /// When its last record arrived, or later.
+    pub newest_unix_ns: u64,
     /// Bytes of records in the segments before it, of those that were there at the start of the process.
     pub bytes_before: u64,
 }
@@ -97,6 +99,7 @@ impl State {
     fn add(&mut self, record: Record) {
         let active = self.segments.last_mut().expect("a record is written to the last segment");
         active.len += record.next.0 - record.position.0;
+        active.newest_unix_ns = record.batch.received_unix_ns().max(active.newest_unix_ns);
         self.end = record.next.0;
         self.spans = record.spans_before + u64::from(record.batch.spans());
         self.tail.push(record);

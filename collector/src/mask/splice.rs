@@ -29,7 +29,7 @@ impl Edit {
 /// The request with `edits` made.
 pub fn splice(message: &[u8], edits: &[Edit]) -> Result<Vec<u8>, Malformed> {
     let mut all = Vec::with_capacity(edits.len() * 4);
-    let growth = lengths(message, Message::Request, Fields::of(message), edits, &mut all)?;
+    let growth = lengths(Message::Request, Fields::of(message), edits, &mut all)?;
     all.sort_unstable_by_key(|edit| edit.start);
     let mut out = Vec::with_capacity(message.len().saturating_add_signed(growth));
     let mut copied = 0;
@@ -45,7 +45,6 @@ pub fn splice(message: &[u8], edits: &[Edit]) -> Result<Vec<u8>, Malformed> {
 /// Copies `edits`, all of which lie in `fields`, to `all`, with one edit more for each length that changes.
 /// Returns by how much the message grows.
 fn lengths(
-    message: &[u8],
     kind: Message,
     mut fields: Fields<'_>,
     edits: &[Edit],
@@ -66,7 +65,7 @@ fn lengths(
         rest = later;
         growth += match (kind.child(field.number), here) {
             (Some(child), [first, ..]) if first.start >= field.content => {
-                let inner = lengths(message, child, field.message()?, here, all)?;
+                let inner = lengths(child, field.message()?, here, all)?;
                 inner + correct_length(&field, inner, all)
             }
             _ => {

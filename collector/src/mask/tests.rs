@@ -5,8 +5,8 @@ use opentelemetry_proto::tonic::common::v1::{
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::span::{Event, Link};
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
-use prost::Message;
 use proptest::prelude::*;
+use prost::Message;
 use spanmill_proto::wire;
 
 use super::splice::{Edit, splice};
@@ -335,7 +335,8 @@ fn an_edit_of_equal_length_only_overwrites() {
     let shorter = splice(&body, &[edit(b"\x01*")]).unwrap();
     assert_eq!(shorter.len(), body.len() - 3, "two bytes of the name, one of the length that was too long");
     assert_eq!(
-        ExportTraceServiceRequest::decode(&shorter[..]).unwrap().resource_spans[0].scope_spans[0].spans[0].name,
+        ExportTraceServiceRequest::decode(&shorter[..]).unwrap().resource_spans[0].scope_spans[0].spans[0]
+            .name,
         "*"
     );
 }

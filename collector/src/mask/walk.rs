@@ -170,9 +170,27 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// An attribute. The key may stand after the value, so it is looked for first. Under a plain key counts
-    /// what the key of the enclosing list says: a secret list holds secrets.
+    /// An attribute. Under a plain key counts what the key of the enclosing list says: a secret list holds
+    /// secrets.
     fn key_value(&mut self, whole: &Field<'_>, outer: Key, depth: u32) -> Result<(), Malformed> {
+        let mut fields = whole.message()?;
+        // Every writer that we know puts one key and then one value.
+        if let Some(key_field) = fields.next()?
+            && key_field.number == key_value::KEY
+            && let Some(value_field) = fields.next()?
+            && value_field.number == key_value::VALUE
+            && fields.next()?.is_none()
+        {
+            let key = self.key(key_field.bytes()?, outer);
+            self.text(&key_field, Key::Plain)?;
+            return self.any_value(value_field.message()?, key, depth);
+        }
+        self.unusual_key_value(whole, outer, depth)
+    }
+
+    /// An attribute in any form that protobuf allows: the key may stand after the value, or twice, or nowhere.
+    #[cold]
+    fn unusual_key_value(&mut self, whole: &Field<'_>, outer: Key, depth: u32) -> Result<(), Malformed> {
         let mut name: &[u8] = b"";
         let mut fields = whole.message()?;
         while let Some(field) = fields.next()? {
@@ -180,10 +198,7 @@ impl Walk<'_> {
                 name = field.bytes()?;
             }
         }
-        let key = match self.masker.key(name) {
-            Key::Plain => outer,
-            key => key,
-        };
+        let key = self.key(name, outer);
         let mut fields = whole.message()?;
         while let Some(field) = fields.next()? {
             match field.number {
@@ -193,6 +208,14 @@ impl Walk<'_> {
             }
         }
         Ok(())
+    }
+
+    #[inline]
+    fn key(&self, name: &[u8], outer: Key) -> Key {
+        match self.masker.key(name) {
+            Key::Plain => outer,
+            key => key,
+        }
     }
 
     fn any_value(&mut self, mut fields: Fields<'_>, key: Key, depth: u32) -> Result<(), Malformed> {
@@ -243,19 +266,22 @@ impl Walk<'_> {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn text(&mut self, field: &Field<'_>, key: Key) -> Result<(), Malformed> {
         let text = field.bytes()?;
-        if key == Key::Plain && !self.has_candidate(field) {
-            return Ok(());
+        if key != Key::Plain || self.has_candidate(field) {
+            self.mask_text(field, key, text);
         }
+        Ok(())
+    }
+
+    fn mask_text(&mut self, field: &Field<'_>, key: Key, text: &[u8]) {
         if let Some(masked) = self.masker.text(key, text, self.report) {
             let mut bytes = Vec::with_capacity(masked.len() + 5);
             wire::put_varint(&mut bytes, masked.len() as u64);
             bytes.extend_from_slice(&masked);
             self.found.edits.push(Edit { start: field.after_tag, end: field.end, bytes });
         }
-        Ok(())
     }
 
     /// A masked number becomes a `string_value`.

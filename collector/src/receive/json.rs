@@ -6,12 +6,27 @@
 use bytes::Bytes;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
+use serde_json::error::Category;
 
 /// The protobuf form of an OTLP/JSON request; the error says where the JSON is wrong.
 pub fn to_protobuf(json: &[u8]) -> Result<Bytes, String> {
-    let request: ExportTraceServiceRequest = serde_json::from_slice(json)
-        .map_err(|error| format!("the body is not an OTLP/JSON trace export request: {error}"))?;
+    // serde would take an array for an object, its items being the fields in their order.
+    if json.trim_ascii_start().first() != Some(&b'{') {
+        return Err("the body is not an OTLP/JSON trace export request: it is not an object".to_owned());
+    }
+    let request: ExportTraceServiceRequest = serde_json::from_slice(json).map_err(|error| refusal(&error))?;
     Ok(request.encode_to_vec().into())
+}
+
+/// What is wrong and where. Not in serde's words: they quote the value, and it is not masked yet.
+fn refusal(error: &serde_json::Error) -> String {
+    let what = match error.classify() {
+        Category::Eof => "it ends too early",
+        Category::Data => "a value is not of the type that OTLP gives its field",
+        Category::Syntax | Category::Io => "it is not JSON",
+    };
+    let (line, column) = (error.line(), error.column());
+    format!("the body is not an OTLP/JSON trace export request: {what}, line {line} column {column}")
 }
 
 #[cfg(test)]
@@ -58,5 +73,18 @@ mod tests {
     fn what_is_not_otlp_is_refused_with_its_place() {
         let error = to_protobuf(br#"{"resourceSpans":[{"scopeSpans":7}]}"#).unwrap_err();
         assert!(error.contains("line 1 column"), "{error}");
+        assert!(to_protobuf(b"[]").is_err());
+    }
+
+    #[test]
+    fn a_refusal_does_not_quote_the_body() {
+        for body in [
+            r#"{"resourceSpans":"4111111111111111"}"#,
+            r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"x4111111111111111"}]}]}]}"#,
+            r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"kind":"4111111111111111"}]}]}]}"#,
+        ] {
+            let error = to_protobuf(body.as_bytes()).unwrap_err();
+            assert!(!error.contains("4111"), "{error}");
+        }
     }
 }

@@ -142,7 +142,8 @@ impl<S: Sink> LocalSocket<S> {
             }
             let mut ended = false;
             while requests.len() < MERGED_MAX {
-                match connection.try_io(Interest::READABLE, || receive(connection, &mut buffer.borrow_mut())) {
+                match connection.try_io(Interest::READABLE, || receive(connection, &mut buffer.borrow_mut()))
+                {
                     Ok(Packet::Spans(request)) => requests.push(request),
                     Ok(Packet::Other) => {}
                     Ok(Packet::Bad) => self.outcomes.rejected(Rejected::Malformed),
@@ -184,12 +185,7 @@ impl<S: Sink> LocalSocket<S> {
     }
 
     fn batch(&self, body: Bytes) -> ReceivedBatch {
-        ReceivedBatch {
-            body,
-            transport: Transport::Local,
-            received_unix_ns: self.clock.unix_ns(),
-            hops: 0,
-        }
+        ReceivedBatch { body, transport: Transport::Local, received_unix_ns: self.clock.unix_ns(), hops: 0 }
     }
 }
 

@@ -19,6 +19,7 @@ use std::collections::HashSet;
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -89,7 +90,9 @@ pub trait Sink: Clone + Send + Sync + 'static {
 pub enum StartError {
     #[error(transparent)]
     Bind(#[from] listen::BindError),
-    #[error("cannot listen on the local socket {path}: {cause}; set receive.local.path to one that can be made")]
+    #[error(
+        "cannot listen on the local socket {path}: {cause}; set receive.local.path to one that can be made"
+    )]
     Local { path: String, cause: std::io::Error },
     #[error("cannot start a thread: {0}")]
     Thread(#[from] std::io::Error),
@@ -104,6 +107,8 @@ pub struct Receiver {
     /// The addresses with their real ports, where port 0 was asked for.
     pub grpc: SocketAddr,
     pub http: SocketAddr,
+    /// The local socket's file.
+    pub socket: PathBuf,
 }
 
 /// Binds the three listeners and serves them: OTLP on a thread per core, the local socket on one of its own.
@@ -144,13 +149,14 @@ pub fn start<S: Sink>(
         })?;
     }
 
+    let socket_path = path.clone();
     let shared =
         local::LocalSocket { sink: sink.clone(), clock: clock.clone(), outcomes: Arc::clone(outcomes) };
     let (stop, stopped) = watch::channel(false);
     let local = std::thread::Builder::new()
         .name("receive-local".to_owned())
         .spawn(move || local::serve(shared, socket, &path, stopped))?;
-    Ok(Receiver { workers, local, stop, grpc: addresses.0, http: addresses.1 })
+    Ok(Receiver { workers, local, stop, grpc: addresses.0, http: addresses.1, socket: socket_path })
 }
 
 impl Receiver {

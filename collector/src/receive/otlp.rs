@@ -85,8 +85,9 @@ impl<S: Sink> Otlp<S> {
         }
         let hops = self.admit(request.headers())?;
         let encoding = request.headers().get("grpc-encoding");
-        let encoding = Encoding::parse(encoding).ok_or_else(|| {
-            Failure { http: 415, ..Failure::wrong_signal("grpc-encoding: use identity, gzip or zstd".into()) }
+        let encoding = Encoding::parse(encoding).ok_or_else(|| Failure {
+            http: 415,
+            ..Failure::wrong_signal("grpc-encoding: use identity, gzip or zstd".into())
         })?;
         let mut lease = self.budget.lease();
         let body = self.collect(request, self.request_max + PREFIX, &mut lease).await?;
@@ -113,8 +114,9 @@ impl<S: Sink> Otlp<S> {
         let hops = self.admit(request.headers())?;
         let format = Format::parse(request.headers().get(CONTENT_TYPE))
             .map_err(|message| Failure { http: 415, ..Failure::malformed(message) })?;
-        let encoding = Encoding::parse(request.headers().get(CONTENT_ENCODING)).ok_or_else(|| {
-            Failure { http: 415, ..Failure::malformed("content-encoding: use gzip, zstd or none".into()) }
+        let encoding = Encoding::parse(request.headers().get(CONTENT_ENCODING)).ok_or_else(|| Failure {
+            http: 415,
+            ..Failure::malformed("content-encoding: use gzip, zstd or none".into())
         })?;
         let mut lease = self.budget.lease();
         let body = self.collect(request, self.request_max, &mut lease).await?;

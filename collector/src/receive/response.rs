@@ -61,7 +61,8 @@ impl Failure {
             reason: Rejected::Unauthorized,
             code: Code::Unauthenticated,
             http: 401,
-            message: "send a token of the daemon's bearer_tokens_file as 'authorization: Bearer TOKEN'".into(),
+            message: "send a token of the daemon's bearer_tokens_file as 'authorization: Bearer TOKEN'"
+                .into(),
             retry_after: None,
         }
     }

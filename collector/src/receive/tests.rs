@@ -164,7 +164,8 @@ async fn an_overload_says_when_to_come_back_on_both_ways_in() {
 async fn metrics_and_logs_are_refused_with_a_sentence() {
     let service = service(OK);
     let path = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
-    let answer = service.ask(Request::post(path).header(CONTENT_TYPE, "application/grpc"), framed(b"m")).await;
+    let answer =
+        service.ask(Request::post(path).header(CONTENT_TYPE, "application/grpc"), framed(b"m")).await;
     assert_eq!(answer.headers()["grpc-status"], "12");
     assert!(answer.headers()["grpc-message"].to_str().unwrap().contains("traces only"));
     let answer = service.ask(Request::post("/v1/logs").header(CONTENT_TYPE, "application/json"), "{}").await;

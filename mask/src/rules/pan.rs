@@ -1,8 +1,11 @@
 //! Card numbers: an issuer's prefix, a length that this issuer uses, and the Luhn check digit.
 
+use std::ops::Range;
+
 use crate::config::PanOutput;
 use crate::edit::Edit;
 use crate::issuers::{LENGTH_MAX, LENGTH_MIN, issues};
+use crate::place::{Quote, skip_space};
 use crate::report::Rule;
 use crate::rules::track;
 use crate::scan::RUN_MIN;
@@ -101,7 +104,7 @@ fn in_hex_token(text: &[u8], start: usize, end: usize) -> bool {
 }
 
 /// The edit that leaves of `start..end` what `output` allows, separators as they are.
-fn shown(text: &[u8], start: usize, end: usize, output: PanOutput) -> Edit {
+pub(crate) fn shown(text: &[u8], start: usize, end: usize, output: PanOutput) -> Edit {
     let number = &text[start..end];
     let digits = digit_places(number);
     let keep = |i| match output {
@@ -115,7 +118,7 @@ fn shown(text: &[u8], start: usize, end: usize, output: PanOutput) -> Edit {
             put[at] = b'*';
         }
     }
-    Edit { start, end, rule: Rule::Pan, put }
+    Edit { start, end, rule: Rule::Pan, put, quote: json_quote(text, start, end) }
 }
 
 /// Where the digits of a number stand; those of a `%20` are none of them.
@@ -154,3 +157,45 @@ pub(crate) fn announced(text: &[u8], start: usize, end: usize, output: PanOutput
 
 /// Digits from which on the value of a card number key is masked; four are the usual last four.
 const ANNOUNCED_MIN: usize = 7;
+
+/// The end of the digits and single separators that start at `start`.
+pub(crate) fn announced_end(text: &[u8], start: usize) -> usize {
+    let mut end = start;
+    while end - start < ANNOUNCED_LEN_MAX {
+        let next = if end > start { separator::after(text, end).unwrap_or(end) } else { end };
+        match text.get(next) {
+            Some(b) if b.is_ascii_digit() => end = next + 1,
+            _ => break,
+        }
+    }
+    end
+}
+
+/// Nineteen digits in five groups with wide separators are shorter.
+const ANNOUNCED_LEN_MAX: usize = 48;
+
+/// The quote that must go around a masked number at `start..end`, if that stands in JSON as a number.
+///
+/// It does if a quoted key and a colon stand before it, or the bracket of an array that does, and JSON goes on behind it.
+fn json_quote(text: &[u8], start: usize, end: usize) -> Option<Range<usize>> {
+    let behind = skip_space(text, end, true);
+    if !matches!(text.get(behind), None | Some(b',' | b'}' | b']')) {
+        return None;
+    }
+    let mut at = before_space(text, start);
+    if matches!(text[..at], [.., b',' | b'[']) {
+        let is_item = |b: &&u8| b.is_ascii_digit() || b" \t\r\n,.*-\"\\".contains(b);
+        at -= text[..at].iter().rev().take(ARRAY_LEN_MAX).take_while(is_item).count();
+        at = before_space(text, text[..at].strip_suffix(b"[")?.len());
+    }
+    let key = before_space(text, text[..at].strip_suffix(b":")?.len());
+    let quote = Quote::before(text, key).filter(|quote| quote.sign == b'"')?;
+    Some(key - quote.len()..key)
+}
+
+/// How far before a number in an array the array's start is looked for.
+const ARRAY_LEN_MAX: usize = 512;
+
+fn before_space(text: &[u8], at: usize) -> usize {
+    at - text[..at].iter().rev().take(64).take_while(|b| b.is_ascii_whitespace()).count()
+}

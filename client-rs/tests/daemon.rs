@@ -1,0 +1,157 @@
+//! A daemon that is absent, stuck, restarted or flooded: the program goes on, and every span is accounted for.
+
+#![allow(clippy::unwrap_used)] // in what the tests share; see clippy.toml
+
+mod support;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use spanmill::{Guard, Provider, Reason};
+use support::{Daemon, PATIENCE, listen, turn, wait_until};
+
+static ACME: Provider = Provider::new("acme-bank");
+
+fn client(socket: &Path) -> Guard {
+    spanmill::builder()
+        .service("shop")
+        .socket(socket)
+        .flush_interval(Duration::from_millis(10))
+        .init()
+        .unwrap()
+}
+
+fn call_many(count: usize) {
+    for _ in 0..count {
+        let mut call = ACME.call("authorize");
+        call.tag("payment.scheme", "visa")
+            .tag("order", 7)
+            .tag("url", "https://api.acme.example/v1/authorize");
+        call.log("response", |log| log.tag("code", 5));
+        call.ok();
+    }
+}
+
+#[test]
+fn without_a_daemon_spans_are_counted_and_the_program_ends_at_once() {
+    let (_turn, folder) = (turn(), tempfile::tempdir().unwrap());
+    let guard = client(&folder.path().join("nobody"));
+    call_many(1000);
+    assert_eq!(spanmill::stats().recorded, 1000);
+    let report = guard.shutdown(Duration::MAX);
+    assert_eq!((report.sent, report.dropped.by(Reason::NoDaemon)), (0, 1000));
+}
+
+#[test]
+fn what_waits_longer_than_it_is_held_is_dropped() {
+    let (_turn, folder) = (turn(), tempfile::tempdir().unwrap());
+    let socket = folder.path().join("nobody");
+    let _guard = spanmill::builder().socket(socket).hold(Duration::from_millis(20)).init().unwrap();
+    call_many(10);
+    wait_until("ten spans are dropped", || spanmill::stats().dropped.by(Reason::NoDaemon) == 10);
+    assert_eq!(spanmill::stats().queued(), 0);
+}
+
+#[test]
+fn a_daemon_that_comes_later_gets_what_was_held() {
+    let (_turn, folder) = (turn(), tempfile::tempdir().unwrap());
+    let socket = folder.path().join("sock");
+    let guard = client(&socket);
+    call_many(10);
+    let daemon = Daemon::start(&socket);
+    daemon.wait_for(10);
+    assert_eq!(guard.shutdown(PATIENCE).sent, 10);
+}
+
+#[test]
+fn a_daemon_that_is_restarted_is_found_again() {
+    let (_turn, folder) = (turn(), tempfile::tempdir().unwrap());
+    let socket = folder.path().join("sock");
+    let first = Daemon::start(&socket);
+    let guard = client(&socket);
+    call_many(10);
+    first.wait_for(10);
+    drop(first);
+    call_many(10);
+    assert!(!spanmill::flush(Duration::from_millis(50)), "nobody is there to take them");
+    let second = Daemon::start(&socket);
+    second.wait_for(10);
+    assert_eq!(spanmill::stats().connections, 2);
+    let report = guard.shutdown(PATIENCE);
+    assert_eq!((report.sent, report.dropped.total()), (20, 0));
+}
+
+#[test]
+fn a_stuck_daemon_blocks_nobody_and_every_span_is_accounted_for() {
+    let (_turn, folder) = (turn(), tempfile::tempdir().unwrap());
+    let socket = folder.path().join("sock");
+    let _stuck = listen(&socket);
+    let guard = spanmill::builder()
+        .socket(&socket)
+        .queue_bytes(1 << 20)
+        .hold(Duration::from_secs(3600))
+        .init()
+        .unwrap();
+    call_many(50_000);
+    wait_until("the queue is full", || {
+        call_many(100);
+        spanmill::stats().dropped.by(Reason::QueueFull) > 0
+    });
+    let recorded = spanmill::stats().recorded;
+    let report = guard.shutdown(Duration::from_millis(100));
+    assert_eq!(report.sent + report.dropped.total(), recorded);
+    assert!(report.sent > 0, "the kernel took some before its buffers were full");
+    assert!(report.dropped.by(Reason::Send) > 0, "what waited was given up at the deadline");
+}
+
+#[test]
+fn a_burst_arrives_whole_or_is_counted() {
+    const THREADS: usize = 4;
+    const EACH: usize = 25_000;
+    let (_turn, folder) = (turn(), tempfile::tempdir().unwrap());
+    let socket = folder.path().join("sock");
+    let daemon = Daemon::start(&socket);
+    let guard = client(&socket);
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| call_many(EACH));
+        }
+    });
+    let report = guard.shutdown(PATIENCE);
+    assert_eq!(report.sent + report.dropped.total(), (THREADS * EACH) as u64);
+    let spans = daemon.wait_for(report.sent as usize);
+    assert_eq!(spans.len() as u64, report.sent);
+    let ids: std::collections::HashSet<_> = spans.iter().map(|span| span.span_id.clone()).collect();
+    assert_eq!(ids.len(), spans.len(), "no span came twice");
+    let packets = daemon.packets();
+    let sequence: Vec<_> = packets.iter().map(|packet| packet.header.sequence).collect();
+    assert_eq!(sequence, (0..packets.len() as u32).collect::<Vec<_>>(), "no gap");
+    assert!(packets.iter().all(|packet| packet.header.sent_unix_ns > spans[0].start_time_unix_nano));
+}
+
+#[test]
+fn a_call_that_ends_after_the_shutdown_counts_as_closed() {
+    let (_turn, folder) = (turn(), tempfile::tempdir().unwrap());
+    let guard = client(&folder.path().join("nobody"));
+    let late = ACME.call("authorize");
+    assert_eq!(guard.shutdown(Duration::ZERO).dropped.total(), 0);
+    late.ok();
+    let stats = spanmill::stats();
+    assert_eq!((stats.recorded, stats.dropped.by(Reason::Closed)), (1, 1));
+    let _next = client(&folder.path().join("nobody"));
+    assert_eq!(spanmill::stats().recorded, 0, "the next client has counters of its own");
+}
+
+#[test]
+fn a_flush_sends_before_the_interval_is_over() {
+    let (_turn, folder) = (turn(), tempfile::tempdir().unwrap());
+    let socket = folder.path().join("sock");
+    let daemon = Daemon::start(&socket);
+    let interval = Duration::from_secs(3600);
+    let _guard = spanmill::builder().socket(&socket).flush_interval(interval).init().unwrap();
+    call_many(3);
+    let before = Instant::now();
+    assert!(spanmill::flush(PATIENCE));
+    assert!(before.elapsed() < interval);
+    assert_eq!(daemon.wait_for(3).len(), 3);
+}

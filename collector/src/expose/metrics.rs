@@ -1,0 +1,142 @@
+//! `GET /metrics`: what Prometheus reads. The names and labels are promises.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use spanmill_mask::Rule;
+
+use super::api::Api;
+use super::exposition::{Exposition, Format, Kind};
+use super::facts::Facts;
+use crate::forward;
+use crate::outcome::{Rejected, Transport};
+use crate::rollup::{BUCKETS_S, Board, Verdict};
+
+/// Every verdict there is: each provider has a series for each, so that a rule can tell 0 from absent.
+const VERDICTS: [&str; 8] = ["ok", "slow", "failing", "hung", "declining", "silent", "learning", "unknown"];
+
+pub(super) async fn metrics(State(api): State<Arc<Api>>, headers: HeaderMap) -> Response {
+    let format = Format::accepted(&headers);
+    ([(CONTENT_TYPE, format.content_type())], write(&*api.facts, format)).into_response()
+}
+
+fn write(facts: &dyn Facts, format: Format) -> String {
+    let mut out = Exposition::new(format);
+    calls(&mut out, facts);
+    let board = Arc::clone(&facts.boards().borrow());
+    in_flight(&mut out, &board);
+    verdicts(&mut out, &board);
+    let destinations = facts.destinations();
+    spans(&mut out, facts, &destinations);
+    journal(&mut out, facts, &destinations);
+    out.family("spanmill_build_info", Kind::Gauge, "Always 1; the label says which version runs.");
+    out.sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
+    out.finish()
+}
+
+fn calls(out: &mut Exposition, facts: &dyn Facts) {
+    let totals = facts.totals();
+    out.family("spanmill_provider_calls_total", Kind::Counter, "Calls to external providers by outcome.");
+    for of in &totals {
+        for (operation, outcome, count) in &of.calls {
+            out.sample(&[("provider", &of.provider), ("operation", operation), ("outcome", outcome)], count);
+        }
+    }
+    let help = "How long the calls took, by outcome.";
+    out.family("spanmill_provider_call_duration_seconds", Kind::Histogram, help);
+    for of in &totals {
+        for durations in &of.durations {
+            let labels = [("provider", of.provider.as_str()), ("outcome", durations.outcome)];
+            out.histogram(&labels, &BUCKETS_S, &durations.at_most, durations.sum_s, durations.count);
+        }
+    }
+}
+
+/// Absent for a provider of whom no source says what is in flight.
+fn in_flight(out: &mut Exposition, board: &Board) {
+    out.family("spanmill_provider_in_flight", Kind::Gauge, "Calls that have begun and not ended.");
+    for provider in &board.providers {
+        if let Some(count) = provider.in_flight {
+            out.sample(&[("provider", &provider.name)], count);
+        }
+    }
+    let help = "Age of the oldest call in flight.";
+    out.family("spanmill_provider_oldest_in_flight_seconds", Kind::Gauge, help);
+    for provider in &board.providers {
+        if let Some(ms) = provider.oldest_in_flight_ms {
+            out.sample(&[("provider", &provider.name)], ms as f64 / 1000.0);
+        }
+    }
+}
+
+fn verdicts(out: &mut Exposition, board: &Board) {
+    out.family("spanmill_provider_verdict", Kind::Gauge, "1 for the verdict that holds, 0 for the others.");
+    for provider in &board.providers {
+        let holds = name(provider.verdict);
+        for verdict in VERDICTS {
+            let labels = [("provider", provider.name.as_str()), ("verdict", verdict)];
+            out.sample(&labels, u8::from(holds == verdict));
+        }
+    }
+}
+
+/// The verdict as the API spells it.
+fn name(verdict: Verdict) -> String {
+    serde_json::to_value(verdict).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+fn spans(out: &mut Exposition, facts: &dyn Facts, destinations: &[(String, forward::Status)]) {
+    let outcomes = facts.outcomes();
+    out.family("spanmill_spans_received_total", Kind::Counter, "Spans acknowledged to their senders.");
+    for transport in Transport::ALL {
+        out.sample(&[("transport", transport.name())], outcomes.received_by(transport));
+    }
+    out.family(
+        "spanmill_requests_rejected_total",
+        Kind::Counter,
+        "Requests refused; their senders were told.",
+    );
+    for reason in Rejected::ALL {
+        out.sample(&[("reason", reason.name())], outcomes.rejected_by(reason));
+    }
+    out.family("spanmill_masked_total", Kind::Counter, "Values masked, by rule.");
+    for rule in Rule::ALL {
+        out.sample(&[("rule", rule.name())], outcomes.masked_by(rule));
+    }
+    let help = "Spans that the destination acknowledged.";
+    out.family("spanmill_spans_forwarded_total", Kind::Counter, help);
+    for (name, status) in destinations {
+        out.sample(&[("destination", name)], status.forwarded);
+    }
+    out.family("spanmill_spans_queued", Kind::Gauge, "Spans in the journal that wait for the destination.");
+    for (name, status) in destinations {
+        out.sample(&[("destination", name)], status.queued);
+    }
+    let mut dropped = BTreeMap::from([("invalid", outcomes.invalid_spans_total())]);
+    for (_, status) in destinations {
+        *dropped.entry("rejected_by_destination").or_default() += status.rejected_by_destination;
+        for (reason, spans) in &status.dropped {
+            *dropped.entry(reason).or_default() += spans;
+        }
+    }
+    out.family("spanmill_spans_dropped_total", Kind::Counter, "Spans that were not delivered, by reason.");
+    for (reason, spans) in dropped {
+        out.sample(&[("reason", reason)], spans);
+    }
+}
+
+fn journal(out: &mut Exposition, facts: &dyn Facts, destinations: &[(String, forward::Status)]) {
+    let status = facts.journal();
+    out.family("spanmill_journal_bytes", Kind::Gauge, "Bytes of the journal on disk.");
+    out.sample(&[], status.bytes);
+    let help = "Age of the oldest span that some destination has not acknowledged.";
+    out.family("spanmill_journal_lag_seconds", Kind::Gauge, help);
+    out.sample(&[], destinations.iter().map(|(_, status)| status.lag_s).fold(0.0, f64::max));
+    let help = "Journal records that failed their checksum and were skipped.";
+    out.family("spanmill_journal_corrupt_records_total", Kind::Counter, help);
+    out.sample(&[], status.corrupt_records);
+}

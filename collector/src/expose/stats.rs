@@ -1,0 +1,62 @@
+//! `GET /api/v1/stats`: what became of the data, since the start of the process.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use spanmill_mask::Rule;
+
+use super::api::Api;
+use crate::outcome::Rejected;
+use crate::{forward, journal};
+
+#[derive(Debug, Serialize)]
+struct Answer {
+    /// Spans acknowledged.
+    received: u64,
+    /// Requests refused.
+    rejected: BTreeMap<&'static str, u64>,
+    /// Spans cut out of accepted requests.
+    invalid_spans: u64,
+    masked: BTreeMap<&'static str, u64>,
+    rolled_up: u64,
+    late: Late,
+    /// Calls that ended before they began.
+    backwards: u64,
+    name_conflicts: u64,
+    /// Batches that the roll-up could not read to their end.
+    unreadable_batches: u64,
+    journal: journal::Status,
+    destinations: BTreeMap<String, forward::Status>,
+}
+
+#[derive(Debug, Serialize)]
+struct Late {
+    late: u64,
+    too_late: u64,
+    from_the_future: u64,
+}
+
+pub(super) async fn stats(State(api): State<Arc<Api>>) -> Response {
+    let (facts, outcomes) = (&api.facts, api.facts.outcomes());
+    let rollup = facts.rollup();
+    // The destinations first: what arrives in between then makes received larger than their sums, never smaller.
+    let destinations = facts.destinations().into_iter().collect();
+    Json(Answer {
+        destinations,
+        received: outcomes.received_total(),
+        rejected: Rejected::ALL.into_iter().map(|one| (one.name(), outcomes.rejected_by(one))).collect(),
+        invalid_spans: outcomes.invalid_spans_total(),
+        masked: Rule::ALL.into_iter().map(|rule| (rule.name(), outcomes.masked_by(rule))).collect(),
+        rolled_up: rollup.rolled_up,
+        late: Late { late: rollup.late, too_late: rollup.too_late, from_the_future: rollup.from_the_future },
+        backwards: rollup.backwards,
+        name_conflicts: rollup.name_conflicts,
+        unreadable_batches: rollup.unreadable_batches,
+        journal: facts.journal(),
+    })
+    .into_response()
+}

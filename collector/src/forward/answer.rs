@@ -1,0 +1,273 @@
+//! What a destination answered, and what follows from it: done, later, smaller, or never.
+
+use std::time::Duration;
+
+use http::{HeaderMap, StatusCode};
+use spanmill_proto::grpc::{self, Code};
+use spanmill_proto::otlp::response;
+use spanmill_proto::wire::{Fields, Malformed};
+
+/// No destination may keep us waiting longer than this before we ask again.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
+
+/// The destination took the request.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Accepted {
+    /// All but these.
+    pub rejected_spans: u64,
+    /// Why not these, or a warning.
+    pub message: String,
+}
+
+/// The destination did not take the request, or did not say so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// The same request may be taken another time.
+    Later {
+        reason: String,
+        /// When the destination wants to be asked again.
+        after: Option<Duration>,
+        /// It may have taken the request, and only the answer was lost.
+        maybe_taken: bool,
+    },
+    /// Perhaps it takes smaller ones.
+    TooLarge { reason: String },
+    /// It will never take this request.
+    Never { reason: String },
+}
+
+impl Failure {
+    /// Nobody answered.
+    pub fn unanswered(reason: impl Into<String>, maybe_taken: bool) -> Failure {
+        Failure::Later { reason: reason.into(), after: None, maybe_taken }
+    }
+}
+
+/// Reads a whole answer. `fields` are the trailers, or the headers where those are all there is.
+pub fn read(status: StatusCode, fields: &HeaderMap, body: &[u8]) -> Result<Accepted, Failure> {
+    let Some(code) = text(fields, "grpc-status") else {
+        return Err(not_grpc(status, fields));
+    };
+    let code = Code::parse(code);
+    let told = text(fields, "grpc-message").map(grpc::decode_message).unwrap_or_default();
+    let reason = if told.is_empty() { format!("{code:?}") } else { format!("{code:?}: {told}") };
+    match code {
+        Code::Ok => Ok(accepted(body)),
+        Code::ResourceExhausted if retry_after(fields).is_none() => Err(Failure::TooLarge { reason }),
+        // Somebody must mend the token or the certificate, and until then nothing need be lost.
+        Code::Unauthenticated | Code::PermissionDenied => Err(later(reason, fields)),
+        code if code.is_retryable() || code == Code::ResourceExhausted => Err(later(reason, fields)),
+        _ => Err(Failure::Never { reason }),
+    }
+}
+
+fn later(reason: String, fields: &HeaderMap) -> Failure {
+    Failure::Later { reason, after: retry_after(fields), maybe_taken: false }
+}
+
+fn text<'a>(fields: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    fields.get(name)?.to_str().ok()
+}
+
+/// A proxy or a wrong port answered, which says nothing of the spans: they wait until somebody has mended that.
+fn not_grpc(status: StatusCode, fields: &HeaderMap) -> Failure {
+    let reason = format!("HTTP {status}, which is no gRPC answer");
+    match status {
+        StatusCode::PAYLOAD_TOO_LARGE => Failure::TooLarge { reason },
+        _ => Failure::Later { reason, after: retry_after(fields), maybe_taken: status.is_success() },
+    }
+}
+
+/// `partial_success` of the answer. The request was taken, so an answer that cannot be read means success.
+fn accepted(body: &[u8]) -> Accepted {
+    body.get(grpc::PREFIX..).and_then(|message| partial_success(message).ok()).unwrap_or_default()
+}
+
+fn partial_success(message: &[u8]) -> Result<Accepted, Malformed> {
+    let mut accepted = Accepted::default();
+    let mut fields = Fields::of(message);
+    while let Some(field) = fields.next()? {
+        if field.number != response::PARTIAL_SUCCESS {
+            continue;
+        }
+        let mut inner = field.message()?;
+        while let Some(field) = inner.next()? {
+            match field.number {
+                response::REJECTED_SPANS => accepted.rejected_spans = field.varint()?,
+                response::ERROR_MESSAGE => {
+                    accepted.message = String::from_utf8_lossy(field.bytes()?).into_owned();
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(accepted)
+}
+
+/// When the destination wants to be asked again: `RetryInfo` among the status details, or `retry-after`.
+fn retry_after(fields: &HeaderMap) -> Option<Duration> {
+    let details = text(fields, "grpc-status-details-bin").and_then(base64);
+    let from_details = details.and_then(|details| retry_info(&details).ok().flatten());
+    let from_header = || text(fields, "retry-after")?.trim().parse().ok().map(Duration::from_secs);
+    from_details.or_else(from_header).map(|after| after.min(RETRY_AFTER_MAX))
+}
+
+/// `google.rpc.Status` { details = 3 }, of which one is `google.protobuf.Any` { type_url = 1, value = 2 } with a
+/// `google.rpc.RetryInfo` { retry_delay = 1 { seconds = 1, nanos = 2 } }.
+fn retry_info(status: &[u8]) -> Result<Option<Duration>, Malformed> {
+    let mut fields = Fields::of(status);
+    while let Some(field) = fields.next()? {
+        if field.number != 3 {
+            continue;
+        }
+        let (mut is_retry_info, mut delay) = (false, None);
+        let mut any = field.message()?;
+        while let Some(field) = any.next()? {
+            match field.number {
+                1 => is_retry_info = field.bytes()?.ends_with(b"/google.rpc.RetryInfo"),
+                2 => delay = retry_delay(field.message()?).ok(),
+                _ => {}
+            }
+        }
+        if is_retry_info {
+            return Ok(Some(delay.unwrap_or_default()));
+        }
+    }
+    Ok(None)
+}
+
+fn retry_delay(mut retry_info: Fields<'_>) -> Result<Duration, Malformed> {
+    let mut delay = Duration::ZERO;
+    while let Some(field) = retry_info.next()? {
+        if field.number != 1 {
+            continue;
+        }
+        let mut duration = field.message()?;
+        while let Some(field) = duration.next()? {
+            match field.number {
+                // Negative or absurd ones are cut by the caller's bound.
+                1 => delay += Duration::from_secs(field.varint()?.min(RETRY_AFTER_MAX.as_secs())),
+                2 => delay += Duration::from_nanos(field.varint()?.min(999_999_999)),
+                _ => {}
+            }
+        }
+    }
+    Ok(delay)
+}
+
+/// Decodes base64, padded or not, as gRPC allows for binary metadata.
+fn base64(text: &str) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(text.len() * 3 / 4);
+    let (mut bits, mut held) = (0u32, 0);
+    for byte in text.trim_end_matches('=').bytes() {
+        let six = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            _ => return None,
+        };
+        bits = bits << 6 | u32::from(six);
+        held += 6;
+        if held >= 8 {
+            held -= 8;
+            out.push((bits >> held) as u8);
+        }
+    }
+    Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use spanmill_proto::wire;
+
+    use super::*;
+
+    fn fields(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn each_status_has_its_consequence() {
+        let kind = |pairs: &[(&'static str, &str)], status: u16| match read(
+            StatusCode::from_u16(status).unwrap(),
+            &fields(pairs),
+            &[],
+        ) {
+            Ok(_) => "done",
+            Err(Failure::Later { .. }) => "later",
+            Err(Failure::TooLarge { .. }) => "smaller",
+            Err(Failure::Never { .. }) => "never",
+        };
+        for (code, want) in [
+            ("0", "done"),
+            ("14", "later"),
+            ("4", "later"),
+            ("1", "later"),
+            ("10", "later"),
+            ("16", "later"),
+            ("7", "later"),
+            ("8", "smaller"),
+            ("3", "never"),
+            ("12", "never"),
+            ("13", "never"),
+            ("2", "never"),
+        ] {
+            assert_eq!(kind(&[("grpc-status", code)], 200), want, "code {code}");
+        }
+        for (status, want) in
+            [(503, "later"), (429, "later"), (404, "later"), (200, "later"), (413, "smaller")]
+        {
+            assert_eq!(kind(&[], status), want, "HTTP {status}");
+        }
+    }
+
+    #[test]
+    fn the_delay_that_the_destination_asks_for_is_read() {
+        // Status { code: 8, details: [Any { "type.googleapis.com/google.rpc.RetryInfo", { { 7 s, 500 ms } } }] }
+        let (mut duration, mut info, mut any, mut status) = (vec![], vec![], vec![], vec![]);
+        wire::put_uint(&mut duration, 1, 7);
+        wire::put_uint(&mut duration, 2, 500_000_000);
+        wire::put_bytes(&mut info, 1, &duration);
+        wire::put_bytes(&mut any, 1, b"type.googleapis.com/google.rpc.RetryInfo");
+        wire::put_bytes(&mut any, 2, &info);
+        wire::put_uint(&mut status, 1, 8);
+        wire::put_bytes(&mut status, 3, &any);
+        let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let encoded: String = status
+            .chunks(3)
+            .flat_map(|chunk| {
+                let bits = chunk.iter().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte))
+                    << (8 * (3 - chunk.len()));
+                (0..=chunk.len()).map(move |i| alphabet[(bits >> (18 - 6 * i) & 63) as usize] as char)
+            })
+            .collect();
+        let answer = fields(&[("grpc-status", "8"), ("grpc-status-details-bin", &encoded)]);
+        let Err(Failure::Later { after, .. }) = read(StatusCode::OK, &answer, &[]) else {
+            panic!("with RetryInfo it is retryable");
+        };
+        assert_eq!(after, Some(Duration::from_millis(7500)));
+        let answer = fields(&[("grpc-status", "14"), ("retry-after", "86400")]);
+        let Err(Failure::Later { after, .. }) = read(StatusCode::OK, &answer, &[]) else {
+            panic!("unavailable is retryable");
+        };
+        assert_eq!(after, Some(RETRY_AFTER_MAX));
+    }
+
+    #[test]
+    fn partial_success_is_read_and_nonsense_is_success() {
+        let (mut inner, mut message) = (vec![], vec![]);
+        wire::put_uint(&mut inner, response::REJECTED_SPANS, 3);
+        wire::put_bytes(&mut inner, response::ERROR_MESSAGE, b"too old");
+        wire::put_bytes(&mut message, response::PARTIAL_SUCCESS, &inner);
+        let mut body = grpc::prefix(false, message.len() as u32).to_vec();
+        body.extend(message);
+        let ok = fields(&[("grpc-status", "0")]);
+        let accepted = read(StatusCode::OK, &ok, &body).unwrap();
+        assert_eq!(accepted, Accepted { rejected_spans: 3, message: "too old".into() });
+        for nonsense in [&b""[..], b"\0\0\0\0\0", b"\0\0\0\0\x02\x0a\x7f"] {
+            assert_eq!(read(StatusCode::OK, &ok, nonsense), Ok(Accepted::default()));
+        }
+    }
+}

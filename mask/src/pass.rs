@@ -1,0 +1,47 @@
+//! One pass of the exact rules over one text.
+
+use crate::config::PanOutput;
+use crate::edit::Edit;
+use crate::names::Names;
+use crate::rules;
+use crate::scan::suspects;
+
+/// What the operator can set of the rules.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Options {
+    pub pan: PanOutput,
+    pub email: bool,
+    pub iban: bool,
+}
+
+/// The text, what the rules need to know, and what they have found so far.
+#[derive(Debug)]
+pub(crate) struct Pass<'a> {
+    pub text: &'a [u8],
+    pub names: &'a Names,
+    pub options: Options,
+    pub edits: Vec<Edit>,
+    /// Everything before this is removed already: no key in it is looked at, which keeps the pass linear.
+    pub done: usize,
+    /// The last `@` behind a URL's user, and where the user starts.
+    pub user: Option<(usize, usize)>,
+    /// Something is written in another way than plainly.
+    pub veiled: bool,
+}
+
+impl<'a> Pass<'a> {
+    /// Runs all rules over `text`.
+    pub(crate) fn over(text: &'a [u8], names: &'a Names, options: Options) -> Pass<'a> {
+        let mut pass = Pass { text, names, options, edits: Vec::new(), done: 0, user: None, veiled: false };
+        suspects(text, names, |suspect| rules::judge(&mut pass, suspect));
+        pass
+    }
+
+    /// Notes a removal; what it removes is not looked at again.
+    pub(crate) fn remove(&mut self, edit: Option<Edit>) {
+        if let Some(edit) = edit {
+            self.done = self.done.max(edit.end);
+            self.edits.push(edit);
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! The values of sensitive keys inside a text: JSON at any depth of escaping, forms, headers, DSNs, dumps, debug output.
+
+use crate::edit::Edit;
+use crate::names::Class;
+use crate::pass::Pass;
+use crate::place::{self, KeyEnd, Quote, Value, bare_end, is_void, key_end};
+use crate::report::Rule;
+use crate::rules::{named, nested, pan};
+
+/// Masks the value behind the `:` or `=` at `at` if the key before it is sensitive.
+pub(crate) fn separator(pass: &mut Pass<'_>, at: usize) {
+    let text = pass.text;
+    let Some(from) = value_start(text, at) else { return };
+    let key = key_end(text, at);
+    let Some(class) = pass.names.class(&text[..key.end]) else { return };
+    if class == Class::Label {
+        return named::label(pass, from);
+    }
+    let arrow = text[at] == b'=' && from == at + 2;
+    let lines = key.quote.is_some() || arrow;
+    if arrow && key.bracket && key.quote.is_none() {
+        return to_end_of_line(pass, class, from);
+    }
+    let Some(value) = place::value(text, from, lines) else { return };
+    if key.quote.is_none() && closes_around(text, value) || is_visibility(text, value) {
+        return;
+    }
+    // Only JSON needs a string where a number was; PHP, Python and Ruby write their dumps for people.
+    let json = key.quote.filter(|quote| text[at] == b':' && quote.sign == b'"').map(|_| key.end);
+    match value {
+        Value::Quoted { start, end } => pass.secret(class, start, end, None),
+        Value::Nested { start } => nested::mask(pass, class, start, json),
+        Value::Bare { start } if class == Class::Header => header(pass, key, start, text[at] == b'='),
+        Value::Bare { start } => bare(pass, class, start, json),
+    }
+}
+
+/// Where a value may start behind the separator at `at`; `None` when it is part of an operator or a path.
+pub(crate) fn value_start(text: &[u8], at: usize) -> Option<usize> {
+    let before = at.checked_sub(1).map(|i| text[i]);
+    let next = text.get(at + 1).copied();
+    match (text[at], next) {
+        (b':', Some(b':')) | (b'=', Some(b'=' | b'~')) => None,
+        (b':', _) if before == Some(b':') => None,
+        (b'=', _) if matches!(before, Some(b'=' | b'!' | b'<' | b'>' | b'~' | b':')) => None,
+        (b':', Some(b'=')) | (b'=', Some(b'>')) => Some(at + 2),
+        _ => Some(at + 1),
+    }
+}
+
+/// `"password="` at the end of a string: the quote that seems to open a value closes the string around the key.
+fn closes_around(text: &[u8], value: Value) -> bool {
+    let Value::Quoted { start, .. } = value else { return false };
+    text.get(start).is_none_or(|b| b",}])\n".contains(b))
+}
+
+/// `["pin":"Card":private]`, `[pin:Card:private]`, `[pin:protected]`: PHP dumps say so between a key and its value.
+fn is_visibility(text: &[u8], value: Value) -> bool {
+    match value {
+        Value::Quoted { end, .. } => {
+            text[end..].starts_with(b"\":private]") || text[end..].starts_with(b"\\\":private]")
+        }
+        Value::Bare { start } => {
+            let end = bare_end(text, start);
+            let word = &text[start..end];
+            text.get(end) == Some(&b']')
+                && (word == b"protected" || word == b"private" || word.ends_with(b":private"))
+        }
+        Value::Nested { .. } => false,
+    }
+}
+
+/// A word, or the rest of a number in groups.
+fn bare(pass: &mut Pass<'_>, class: Class, start: usize, json: Option<usize>) {
+    let text = pass.text;
+    if class == Class::Pan {
+        let end = pan::announced_end(text, start);
+        return pass.secret(class, start, end, json);
+    }
+    let end = bare_end(text, start);
+    let word = &text[start..end];
+    // Codes and track data hold digits; "pin: wrong" and "track: the path" are prose.
+    let prose = class == Class::Sad && !word.iter().any(u8::is_ascii_digit);
+    if !prose {
+        pass.secret(class, start, end, json);
+    }
+}
+
+/// `[cvv] => 123` of `print_r`: the value fills its line.
+fn to_end_of_line(pass: &mut Pass<'_>, class: Class, from: usize) {
+    let text = pass.text;
+    let start = place::skip_space(text, from, false);
+    let end = if class == Class::Pan { pan::announced_end(text, start) } else { line_end(text, start, None) };
+    pass.secret(class, start, end, None);
+}
+
+/// `Authorization: Digest username="x", response="y"`: the rest of the line, but not of the string around it.
+fn header(pass: &mut Pass<'_>, key: KeyEnd, start: usize, form: bool) {
+    let around = key.quote.is_none().then(|| quote_around(pass.text, key.end)).flatten();
+    let mut end = line_end(pass.text, start, around);
+    if form {
+        end = pass.text[start..end].iter().position(|&b| b == b'&').map_or(end, |len| start + len);
+    }
+    pass.secret(Class::Header, start, end, None);
+}
+
+/// The quote that opens directly before the key that ends at `end`: it is the header line's, not the key's.
+fn quote_around(text: &[u8], end: usize) -> Option<Quote> {
+    let name = text[..end].iter().rev().take_while(|b| b.is_ascii_alphanumeric() || **b == b'-').count();
+    Quote::before(text, end - name)
+}
+
+/// The end of the line, or of the string that the line stands in.
+fn line_end(text: &[u8], start: usize, around: Option<Quote>) -> usize {
+    if let Some(quote) = around {
+        let (end, _) = quote.close(text, start);
+        return line_end(&text[..end], start, None);
+    }
+    let mut at = start;
+    while let Some(&b) = text.get(at) {
+        match b {
+            b'\r' | b'\n' | b'<' => break,
+            b'\\' if matches!(text.get(at + 1), Some(b'r' | b'n')) => break,
+            b'"' | b'\\' => match Quote::at(text, at) {
+                Some(quote) if quote.sign == b'"' => {
+                    let inside = at + quote.len();
+                    if !opens_parameter(text, at, inside) {
+                        break;
+                    }
+                    let (end, closed) = quote.close(text, inside);
+                    at = if closed { end + quote.len() } else { end };
+                }
+                _ => at += 1,
+            },
+            _ => at += 1,
+        }
+    }
+    at
+}
+
+/// `realm="x`: a quote that opens a parameter, not one behind the padding of base64.
+fn opens_parameter(text: &[u8], quote: usize, inside: usize) -> bool {
+    let named = matches!(text[..quote], [.., name, b'='] if name.is_ascii_alphanumeric());
+    named && text.get(inside).is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'_' | b'-'))
+}
+
+impl Pass<'_> {
+    /// Masks the value `start..end` of a key of `class`. `json` is where the key's closing quote stands when the
+    /// value must become a string.
+    pub(crate) fn secret(&mut self, class: Class, start: usize, end: usize, json: Option<usize>) {
+        let text = self.text;
+        let value = &text[start..end];
+        if is_void(value) {
+            return;
+        }
+        let edit = match class {
+            Class::Pan => pan::announced(text, start, end, self.options.pan),
+            Class::Sad => Some(Edit::remove(start, end, Rule::Sad)),
+            Class::Credential | Class::Header => Some(Edit::remove(start, end, Rule::Key)),
+            Class::Label | Class::Harmless => None,
+        };
+        let Some(mut edit) = edit else { return };
+        edit.quote = json.and_then(|at| Some(at..at + Quote::at(text, at)?.len()));
+        if class != Class::Pan {
+            self.done = self.done.max(end);
+        }
+        self.edits.push(edit);
+    }
+}

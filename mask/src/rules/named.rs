@@ -1,0 +1,91 @@
+//! Names that stand in a value, and the secret in another: `{"name":"cvv","value":"123"}`,
+//! `<param name="cvv" value="123"/>`, `<entry key="cvv">123</entry>` and the parts of a multipart form.
+
+use crate::names::{Class, Names};
+use crate::pass::Pass;
+use crate::place::{self, Quote, Value, skip_space};
+
+/// Keys under which the secret itself stands.
+const VALUE_KEYS: &[&[u8]] = &[b"value", b"val", b"content", b"data", b"text"];
+
+/// A sensitive name is no longer than this, quotes and separators included.
+const LABEL_LEN_MAX: usize = 64;
+
+/// The class that the quoted text behind a label's separator names, and where its closing quote starts.
+pub(crate) fn class(text: &[u8], names: &Names, from: usize) -> Option<(Class, usize)> {
+    let at = skip_space(text, from, false);
+    let quote = Quote::at(text, at)?;
+    let start = at + quote.len();
+    let near = &text[..text.len().min(start + LABEL_LEN_MAX)];
+    let (end, closed) = quote.close(near, start);
+    let class = names.class(&text[start..end])?;
+    (closed && !matches!(class, Class::Label)).then_some((class, end + quote.len()))
+}
+
+/// Masks the secret that belongs to the name behind `from`.
+pub(crate) fn label(pass: &mut Pass<'_>, from: usize) {
+    let Some((class, end)) = class(pass.text, pass.names, from) else { return };
+    if let Some((start, end)) = value_after(pass.text, end) {
+        pass.secret(class, start, end, None);
+    }
+}
+
+/// The value that belongs to the label whose quote ends before `end`.
+fn value_after(text: &[u8], end: usize) -> Option<(usize, usize)> {
+    part(text, end).or_else(|| element(text, end)).or_else(|| neighbour(text, end))
+}
+
+/// `"value":"123"` or `value="123"` right behind the label.
+fn neighbour(text: &[u8], end: usize) -> Option<(usize, usize)> {
+    let mut at = skip_space(text, end, true);
+    if text.get(at) == Some(&b',') {
+        at = skip_space(text, at + 1, true);
+    }
+    let quote = Quote::at(text, at).map_or(0, Quote::len);
+    at += quote;
+    let key = VALUE_KEYS.iter().find(|key| text[at..].starts_with(key))?;
+    at += key.len() + quote;
+    at = skip_space(text, at.min(text.len()), false);
+    text.get(at).filter(|b| matches!(b, b':' | b'='))?;
+    match place::value(text, at + 1, true)? {
+        Value::Quoted { start, end } => Some((start, end)),
+        Value::Bare { start } => Some((start, place::bare_end(text, start))),
+        Value::Nested { .. } => None,
+    }
+}
+
+/// Longer texts are no secret's.
+const ELEMENT_LEN_MAX: usize = 1024;
+
+/// `>123<` behind the label's attribute.
+fn element(text: &[u8], end: usize) -> Option<(usize, usize)> {
+    let start = skip_space(text, end, false) + 1;
+    if text.get(start - 1) != Some(&b'>') {
+        return None;
+    }
+    let len = text[start..].iter().take(ELEMENT_LEN_MAX).position(|&b| b == b'<')?;
+    Some((start, start + len))
+}
+
+/// Headers of one part are short.
+const PART_HEADERS_MAX: usize = 256;
+
+/// The body of a part of a multipart form: behind an empty line, up to the next boundary.
+fn part(text: &[u8], end: usize) -> Option<(usize, usize)> {
+    let near = &text[end..text.len().min(end + PART_HEADERS_MAX)];
+    let (line, blank): (&[u8], &[u8]) = match near {
+        [b'\r', ..] => (b"\r\n--", b"\r\n\r\n"),
+        [b'\n', ..] => (b"\n--", b"\n\n"),
+        [b'\\', b'r', ..] => (b"\\r\\n--", b"\\r\\n\\r\\n"),
+        [b'\\', b'n', ..] => (b"\\n--", b"\\n\\n"),
+        _ => return None,
+    };
+    let start = end + find(near, blank)? + blank.len();
+    let near = &text[start..text.len().min(start + ELEMENT_LEN_MAX)];
+    let stop = find(near, line).map_or(start + near.len(), |len| start + len);
+    Some((start, stop))
+}
+
+fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
+    text.windows(needle.len()).position(|window| window == needle)
+}

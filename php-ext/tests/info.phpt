@@ -1,0 +1,35 @@
+--TEST--
+phpinfo() shows version, state and settings; the environment wins over ini
+--SKIPIF--
+<?php require __DIR__ . '/skip.inc'; ?>
+--ENV--
+SPANMILL_SOCKET=/from/the/environment.sock
+--INI--
+spanmill.socket=/from/ini.sock
+spanmill.service=shop
+--FILE--
+<?php
+Spanmill\Tracer::start('one')->end();
+(new ReflectionExtension('spanmill'))->info();
+?>
+--EXPECTF--
+spanmill
+
+spanmill => enabled
+version => %d.%d.%d
+socket => /from/the/environment.sock
+daemon => not connected
+spans recorded => 1
+spans sent => 0
+spans over the limit of open ones => 0
+values masked => 0
+spans dropped: queue full => 0
+spans dropped: no daemon => 0
+spans dropped: too long => 0
+spans dropped: daemon stuck => 0
+spans dropped: closed => 0
+
+Directive => Local Value => Master Value
+spanmill.enabled => 1 => 1
+spanmill.socket => /from/ini.sock => /from/ini.sock
+spanmill.service => shop => shop

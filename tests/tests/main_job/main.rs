@@ -1,0 +1,15 @@
+//! The main job, end to end: OTLP in, figures per provider on our side, whole traces in a real Jaeger.
+//!
+//! Every test here needs programs that cargo alone does not build, so it is marked `ignore`: `tests/run e2e`
+//! builds them and runs exactly these.
+
+mod check;
+mod crash;
+mod demo;
+mod figures;
+mod page;
+mod refusals;
+mod sdk;
+mod secrets;
+mod telemetrygen;
+mod transports;

@@ -125,6 +125,10 @@ fn dumps() {
     check("[pin:protected] => 1234\n", "[pin:protected] => [masked]\n");
     check("[\"cvv\"]=>\n  string(3) \"123\"\n", "[\"cvv\"]=>\n  string(3) \"[masked]\"\n");
     check("[\"pin\":\"Card\":private]=>\n  int(1234)\n", "[\"pin\":\"Card\":private]=>\n  int([masked])\n");
+    check(
+        "a:2:{s:3:\"cvv\";s:3:\"123\";s:3:\"pin\";i:1234;}",
+        "a:2:{s:3:\"cvv\";s:3:\"[masked]\";s:3:\"pin\";i:[masked];}",
+    );
     check("array ( 'cvv' => '123', 'x' => 1 )", "array ( 'cvv' => '[masked]', 'x' => 1 )");
     check("Card { cvv: \"123\", month: 5 }", "Card { cvv: \"[masked]\", month: 5 }");
     check("Card { cvv: Some(\"123\"), month: 5 }", "Card { cvv: Some(\"[masked]\"), month: 5 }");

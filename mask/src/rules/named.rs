@@ -1,5 +1,6 @@
 //! Names that stand in a value, and the secret in another: `{"name":"cvv","value":"123"}`,
-//! `<param name="cvv" value="123"/>`, `<entry key="cvv">123</entry>` and the parts of a multipart form.
+//! `<param name="cvv" value="123"/>`, `<entry key="cvv">123</entry>`, the parts of a multipart form and what PHP
+//! serialized.
 
 use crate::names::{Class, Names};
 use crate::pass::Pass;
@@ -27,6 +28,35 @@ pub(crate) fn label(pass: &mut Pass<'_>, from: usize) {
     let Some((class, end)) = class(pass.text, pass.names, from) else { return };
     if let Some((start, end)) = value_after(pass.text, end) {
         pass.secret(class, start, end, None);
+    }
+}
+
+/// Whether the `:` at `at` stands before the key of a pair that PHP serialized: `s:3:"cvv";s:3:"123";`.
+pub(crate) fn is_serialized(text: &[u8], at: usize) -> bool {
+    let digits = text[..at].iter().rev().take(4).take_while(|b| b.is_ascii_digit()).count();
+    let opens = text[at] == b':' && matches!(text.get(at + 1), Some(b'"' | b'\\'));
+    opens && digits > 0 && text[..at - digits].ends_with(b"s:")
+}
+
+/// Masks the value of the serialized key behind the `:` at `at`.
+pub(crate) fn serialized(pass: &mut Pass<'_>, at: usize) {
+    let text = pass.text;
+    let Some((class, end)) = class(text, pass.names, at + 1) else { return };
+    let (b';', Some(kind @ (b's' | b'i' | b'd')), Some(b':')) =
+        (text.get(end).copied().unwrap_or(0), text.get(end + 1), text.get(end + 2))
+    else {
+        return;
+    };
+    let number = end + 3;
+    let digits =
+        text[number..].iter().take(LABEL_LEN_MAX).take_while(|b| b.is_ascii_digit() || **b == b'.').count();
+    let behind = number + digits;
+    if *kind != b's' {
+        return pass.secret(class, number, behind, None);
+    }
+    if let Some(quote) = Quote::at(text, behind + 1).filter(|_| text[behind] == b':') {
+        let start = behind + 1 + quote.len();
+        pass.secret(class, start, quote.close(text, start).0, None);
     }
 }
 

@@ -100,7 +100,16 @@ fn names_beside_their_values() {
         "Content-Disposition: form-data; name=\"cvv\"\r\n\r\n123\r\n--b--",
         "Content-Disposition: form-data; name=\"cvv\"\r\n\r\n[masked]\r\n--b--",
     );
+    check(
+        "<input name=\"cvv\" type=\"text\" value=\"123\"/>",
+        "<input name=\"cvv\" type=\"text\" value=\"[masked]\"/>",
+    );
+    check(
+        r#"{"name":"pin","type":"text","value":1234}"#,
+        r#"{"name":"pin","type":"text","value":"[masked]"}"#,
+    );
     check_clean(r#"{"name":"city","value":"Oslo"}"#);
+    check_clean(r#"[{"name":"password"},{"name":"city","value":"Oslo"}]"#);
 }
 
 #[test]

@@ -26,8 +26,11 @@ pub(crate) fn class(text: &[u8], names: &Names, from: usize) -> Option<(Class, u
 /// Masks the secret that belongs to the name behind `from`.
 pub(crate) fn label(pass: &mut Pass<'_>, from: usize) {
     let Some((class, end)) = class(pass.text, pass.names, from) else { return };
-    if let Some((start, end)) = value_after(pass.text, end) {
+    let text = pass.text;
+    if let Some((start, end)) = part(text, end).or_else(|| element(text, end)) {
         pass.secret(class, start, end, None);
+    } else if let Some((start, end, json)) = neighbour(text, end) {
+        pass.secret(class, start, end, json);
     }
 }
 
@@ -60,27 +63,34 @@ pub(crate) fn serialized(pass: &mut Pass<'_>, at: usize) {
     }
 }
 
-/// The value that belongs to the label whose quote ends before `end`.
-fn value_after(text: &[u8], end: usize) -> Option<(usize, usize)> {
-    part(text, end).or_else(|| element(text, end)).or_else(|| neighbour(text, end))
+/// Other fields or attributes between a name and its value are short.
+const BETWEEN_LEN_MAX: usize = 256;
+
+/// `"value":"123"` or `value="123"` behind the label, in the same object or tag.
+///
+/// With it comes where the closing quote of its key stands, if it is a number in JSON.
+fn neighbour(text: &[u8], end: usize) -> Option<(usize, usize, Option<usize>)> {
+    let near = text[end..].iter().take(BETWEEN_LEN_MAX).take_while(|b| !b"{}>".contains(b)).count();
+    let (quote, from) = (end..end + near).find_map(|at| value_key_end(text, at))?;
+    match place::value(text, from, true)? {
+        Value::Quoted { start, end } => Some((start, end, None)),
+        Value::Bare { start } => Some((start, place::bare_end(text, start), quote)),
+        Value::Nested { .. } => None,
+    }
 }
 
-/// `"value":"123"` or `value="123"` right behind the label.
-fn neighbour(text: &[u8], end: usize) -> Option<(usize, usize)> {
-    let mut at = skip_space(text, end, true);
-    if text.get(at) == Some(&b',') {
-        at = skip_space(text, at + 1, true);
-    }
-    let quote = Quote::at(text, at).map_or(0, Quote::len);
-    at += quote;
-    let key = VALUE_KEYS.iter().find(|key| text[at..].starts_with(key))?;
-    at += key.len() + quote;
-    at = skip_space(text, at.min(text.len()), false);
-    text.get(at).filter(|b| matches!(b, b':' | b'='))?;
-    match place::value(text, at + 1, true)? {
-        Value::Quoted { start, end } => Some((start, end)),
-        Value::Bare { start } => Some((start, place::bare_end(text, start))),
-        Value::Nested { .. } => None,
+/// Where the closing quote and behind the separator of a key that announces the value, if one starts at `at`.
+fn value_key_end(text: &[u8], at: usize) -> Option<(Option<usize>, usize)> {
+    let starts = at > 0 && matches!(text[at - 1], b'"' | b'\'' | b' ' | b',' | b'\n' | b'\t');
+    let key = VALUE_KEYS.iter().find(|key| starts && text[at..].starts_with(key))?;
+    let behind = at + key.len();
+    let quote = Quote::at(text, behind);
+    let separator = skip_space(text, behind + quote.map_or(0, Quote::len), false);
+    let json = quote.filter(|quote| quote.sign == b'"').map(|_| behind);
+    match text.get(separator)? {
+        b':' => Some((json, separator + 1)),
+        b'=' => Some((None, separator + 1)),
+        _ => None,
     }
 }
 

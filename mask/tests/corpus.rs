@@ -68,6 +68,7 @@ const ENCLOSED: &[&str] = &[
     "{'{k}': '{v}', 'n': 1}",
     "{'{k}': b'{v}', 'n': 1}",
     "array (\n  '{k}' => '{v}',\n  'n' => 1,\n)",
+    "a:2:{s:8:\"{k}\";s:9:\"{v}\";s:1:\"n\";i:1;}",
     "[\"{k}\"]=>\n  string(9) \"{v}\"\n  [\"n\"]=>",
     "[\"{k}\":\"App\\Card\":private]=>\n  string(9) \"{v}\"\n",
     "[\"{k}\":protected]=>\n  string(9) \"{v}\"\n",

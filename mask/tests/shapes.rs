@@ -100,7 +100,16 @@ fn names_beside_their_values() {
         "Content-Disposition: form-data; name=\"cvv\"\r\n\r\n123\r\n--b--",
         "Content-Disposition: form-data; name=\"cvv\"\r\n\r\n[masked]\r\n--b--",
     );
+    check(
+        "<input name=\"cvv\" type=\"text\" value=\"123\"/>",
+        "<input name=\"cvv\" type=\"text\" value=\"[masked]\"/>",
+    );
+    check(
+        r#"{"name":"pin","type":"text","value":1234}"#,
+        r#"{"name":"pin","type":"text","value":"[masked]"}"#,
+    );
     check_clean(r#"{"name":"city","value":"Oslo"}"#);
+    check_clean(r#"[{"name":"password"},{"name":"city","value":"Oslo"}]"#);
 }
 
 #[test]
@@ -125,6 +134,10 @@ fn dumps() {
     check("[pin:protected] => 1234\n", "[pin:protected] => [masked]\n");
     check("[\"cvv\"]=>\n  string(3) \"123\"\n", "[\"cvv\"]=>\n  string(3) \"[masked]\"\n");
     check("[\"pin\":\"Card\":private]=>\n  int(1234)\n", "[\"pin\":\"Card\":private]=>\n  int([masked])\n");
+    check(
+        "a:2:{s:3:\"cvv\";s:3:\"123\";s:3:\"pin\";i:1234;}",
+        "a:2:{s:3:\"cvv\";s:3:\"[masked]\";s:3:\"pin\";i:[masked];}",
+    );
     check("array ( 'cvv' => '123', 'x' => 1 )", "array ( 'cvv' => '[masked]', 'x' => 1 )");
     check("Card { cvv: \"123\", month: 5 }", "Card { cvv: \"[masked]\", month: 5 }");
     check("Card { cvv: Some(\"123\"), month: 5 }", "Card { cvv: Some(\"[masked]\"), month: 5 }");

@@ -165,6 +165,9 @@ impl<F: FnMut(Suspect)> Scan<'_, F> {
     }
 
     fn is_sensitive_key(&self, at: usize) -> bool {
+        if named::is_serialized(self.bytes, at) && named::class(self.bytes, self.names, at + 1).is_some() {
+            return true;
+        }
         let key = &self.bytes[..place::key_end(self.bytes, at).end];
         self.names.may_end(key)
             && match self.names.may_name(key) {

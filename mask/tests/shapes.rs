@@ -100,7 +100,16 @@ fn names_beside_their_values() {
         "Content-Disposition: form-data; name=\"cvv\"\r\n\r\n123\r\n--b--",
         "Content-Disposition: form-data; name=\"cvv\"\r\n\r\n[masked]\r\n--b--",
     );
+    check(
+        "<input name=\"cvv\" type=\"text\" value=\"123\"/>",
+        "<input name=\"cvv\" type=\"text\" value=\"[masked]\"/>",
+    );
+    check(
+        r#"{"name":"pin","type":"text","value":1234}"#,
+        r#"{"name":"pin","type":"text","value":"[masked]"}"#,
+    );
     check_clean(r#"{"name":"city","value":"Oslo"}"#);
+    check_clean(r#"[{"name":"password"},{"name":"city","value":"Oslo"}]"#);
 }
 
 #[test]
@@ -125,6 +134,10 @@ fn dumps() {
     check("[pin:protected] => 1234\n", "[pin:protected] => [masked]\n");
     check("[\"cvv\"]=>\n  string(3) \"123\"\n", "[\"cvv\"]=>\n  string(3) \"[masked]\"\n");
     check("[\"pin\":\"Card\":private]=>\n  int(1234)\n", "[\"pin\":\"Card\":private]=>\n  int([masked])\n");
+    check(
+        "a:2:{s:3:\"cvv\";s:3:\"123\";s:3:\"pin\";i:1234;}",
+        "a:2:{s:3:\"cvv\";s:3:\"[masked]\";s:3:\"pin\";i:[masked];}",
+    );
     check("array ( 'cvv' => '123', 'x' => 1 )", "array ( 'cvv' => '[masked]', 'x' => 1 )");
     check("Card { cvv: \"123\", month: 5 }", "Card { cvv: \"[masked]\", month: 5 }");
     check("Card { cvv: Some(\"123\"), month: 5 }", "Card { cvv: Some(\"[masked]\"), month: 5 }");
@@ -200,4 +213,13 @@ fn prose_and_ids_stay() {
     check_clean("2026-11-22T20:15:03.123456Z level=info msg=\"started\" pid=1234 key=value name=x");
     check_clean("std::token::Bracket and a == b");
     check_clean("author: Jane, shipping: express, passenger=2");
+}
+
+#[test]
+fn a_text_that_never_comes_to_rest_is_removed_whole() {
+    // Found by fuzzing: brackets that never close, half of them percent-encoded, with keys in between.
+    let piece = "5\u{a0}%722[cvv:[[ma%%22cvv%22%3W%2tex%2t%%(2vcv%22%3(A%2%22%7: ";
+    let text = format!("p=\u{1f}7Bh: {piece}{piece}E%%x=0");
+    let masked = masked(&text).unwrap();
+    check_clean(&masked);
 }

@@ -11,6 +11,9 @@ use crate::rules::{named, nested, pan};
 pub(crate) fn separator(pass: &mut Pass<'_>, at: usize) {
     let text = pass.text;
     let Some(from) = value_start(text, at) else { return };
+    if named::is_serialized(text, at) {
+        return named::serialized(pass, at);
+    }
     let key = key_end(text, at);
     let Some(class) = pass.names.class(&text[..key.end]) else { return };
     if class == Class::Label {

@@ -1,5 +1,6 @@
 //! Names that stand in a value, and the secret in another: `{"name":"cvv","value":"123"}`,
-//! `<param name="cvv" value="123"/>`, `<entry key="cvv">123</entry>` and the parts of a multipart form.
+//! `<param name="cvv" value="123"/>`, `<entry key="cvv">123</entry>`, the parts of a multipart form and what PHP
+//! serialized.
 
 use crate::names::{Class, Names};
 use crate::pass::Pass;
@@ -25,32 +26,71 @@ pub(crate) fn class(text: &[u8], names: &Names, from: usize) -> Option<(Class, u
 /// Masks the secret that belongs to the name behind `from`.
 pub(crate) fn label(pass: &mut Pass<'_>, from: usize) {
     let Some((class, end)) = class(pass.text, pass.names, from) else { return };
-    if let Some((start, end)) = value_after(pass.text, end) {
+    let text = pass.text;
+    if let Some((start, end)) = part(text, end).or_else(|| element(text, end)) {
         pass.secret(class, start, end, None);
+    } else if let Some((start, end, json)) = neighbour(text, end) {
+        pass.secret(class, start, end, json);
     }
 }
 
-/// The value that belongs to the label whose quote ends before `end`.
-fn value_after(text: &[u8], end: usize) -> Option<(usize, usize)> {
-    part(text, end).or_else(|| element(text, end)).or_else(|| neighbour(text, end))
+/// Whether the `:` at `at` stands before the key of a pair that PHP serialized: `s:3:"cvv";s:3:"123";`.
+pub(crate) fn is_serialized(text: &[u8], at: usize) -> bool {
+    let digits = text[..at].iter().rev().take(4).take_while(|b| b.is_ascii_digit()).count();
+    let opens = text[at] == b':' && matches!(text.get(at + 1), Some(b'"' | b'\\'));
+    opens && digits > 0 && text[..at - digits].ends_with(b"s:")
 }
 
-/// `"value":"123"` or `value="123"` right behind the label.
-fn neighbour(text: &[u8], end: usize) -> Option<(usize, usize)> {
-    let mut at = skip_space(text, end, true);
-    if text.get(at) == Some(&b',') {
-        at = skip_space(text, at + 1, true);
+/// Masks the value of the serialized key behind the `:` at `at`.
+pub(crate) fn serialized(pass: &mut Pass<'_>, at: usize) {
+    let text = pass.text;
+    let Some((class, end)) = class(text, pass.names, at + 1) else { return };
+    let (b';', Some(kind @ (b's' | b'i' | b'd')), Some(b':')) =
+        (text.get(end).copied().unwrap_or(0), text.get(end + 1), text.get(end + 2))
+    else {
+        return;
+    };
+    let number = end + 3;
+    let digits =
+        text[number..].iter().take(LABEL_LEN_MAX).take_while(|b| b.is_ascii_digit() || **b == b'.').count();
+    let behind = number + digits;
+    if *kind != b's' {
+        return pass.secret(class, number, behind, None);
     }
-    let quote = Quote::at(text, at).map_or(0, Quote::len);
-    at += quote;
-    let key = VALUE_KEYS.iter().find(|key| text[at..].starts_with(key))?;
-    at += key.len() + quote;
-    at = skip_space(text, at.min(text.len()), false);
-    text.get(at).filter(|b| matches!(b, b':' | b'='))?;
-    match place::value(text, at + 1, true)? {
-        Value::Quoted { start, end } => Some((start, end)),
-        Value::Bare { start } => Some((start, place::bare_end(text, start))),
+    if let Some(quote) = Quote::at(text, behind + 1).filter(|_| text[behind] == b':') {
+        let start = behind + 1 + quote.len();
+        pass.secret(class, start, quote.close(text, start).0, None);
+    }
+}
+
+/// Other fields or attributes between a name and its value are short.
+const BETWEEN_LEN_MAX: usize = 256;
+
+/// `"value":"123"` or `value="123"` behind the label, in the same object or tag.
+///
+/// With it comes where the closing quote of its key stands, if it is a number in JSON.
+fn neighbour(text: &[u8], end: usize) -> Option<(usize, usize, Option<usize>)> {
+    let near = text[end..].iter().take(BETWEEN_LEN_MAX).take_while(|b| !b"{}>".contains(b)).count();
+    let (quote, from) = (end..end + near).find_map(|at| value_key_end(text, at))?;
+    match place::value(text, from, true)? {
+        Value::Quoted { start, end } => Some((start, end, None)),
+        Value::Bare { start } => Some((start, place::bare_end(text, start), quote)),
         Value::Nested { .. } => None,
+    }
+}
+
+/// Where the closing quote and behind the separator of a key that announces the value, if one starts at `at`.
+fn value_key_end(text: &[u8], at: usize) -> Option<(Option<usize>, usize)> {
+    let starts = at > 0 && matches!(text[at - 1], b'"' | b'\'' | b' ' | b',' | b'\n' | b'\t');
+    let key = VALUE_KEYS.iter().find(|key| starts && text[at..].starts_with(key))?;
+    let behind = at + key.len();
+    let quote = Quote::at(text, behind);
+    let separator = skip_space(text, behind + quote.map_or(0, Quote::len), false);
+    let json = quote.filter(|quote| quote.sign == b'"').map(|_| behind);
+    match text.get(separator)? {
+        b':' => Some((json, separator + 1)),
+        b'=' => Some((None, separator + 1)),
+        _ => None,
     }
 }
 

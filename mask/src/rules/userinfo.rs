@@ -10,13 +10,28 @@ const USERINFO_LEN_MAX: usize = 512;
 
 /// Notes the removal of the user and password before the `@` at `at`, if a `://` stands before them.
 pub(crate) fn before(pass: &mut Pass<'_>, at: usize) {
-    let Some(start) = start(pass, at) else { return };
     let text = pass.text;
+    let Some(start) = start(pass, at) else {
+        pass.edits.extend(of_driver(text, at));
+        return;
+    };
     pass.user = Some((at, start));
     let user = &text[start..at];
     if is_secret(user) && !is_path(user) {
         pass.edits.push(Edit::remove(start, at, Rule::Url));
     }
+}
+
+/// `user:password@tcp(host:3306)/db`, as Go's drivers write it.
+fn of_driver(text: &[u8], at: usize) -> Option<Edit> {
+    let host = &text[at + 1..];
+    if !host.starts_with(b"tcp(") && !host.starts_with(b"unix(") {
+        return None;
+    }
+    let len =
+        text[..at].iter().rev().take(USERINFO_LEN_MAX).take_while(|&&b| !ends_url(b) && b != b'=').count();
+    let user = &text[at - len..at];
+    is_secret(user).then(|| Edit::remove(at - len, at, Rule::Url))
 }
 
 /// Behind the `://`. A password may hold an `@`: from the next one on the way back is short.

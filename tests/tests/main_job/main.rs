@@ -10,6 +10,7 @@ mod demo;
 mod figures;
 mod load;
 mod page;
+mod php;
 mod refusals;
 mod sdk;
 mod secrets;

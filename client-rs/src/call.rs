@@ -6,6 +6,7 @@ use crate::context::{Context, Entered, HasContext};
 use crate::engine::Engine;
 use crate::provider::Name;
 use crate::recorder::{Log, Outcome, Record};
+use crate::running;
 use crate::span::error_type;
 use crate::value::Value;
 
@@ -41,7 +42,7 @@ pub struct Call {
 
 impl Call {
     pub(crate) fn start(provider: &Name, operation: &str, parent: Option<&Context>) -> Call {
-        let Some(engine) = Engine::running() else { return Call { engine: None, record: None } };
+        let Some(engine) = running::engine() else { return Call { engine: None, record: None } };
         let current = if parent.is_none() { Context::current() } else { None };
         let record = Record::call(engine.masker(), provider, operation, parent.or(current.as_ref()));
         Call { engine: Some(engine), record: Some(record) }

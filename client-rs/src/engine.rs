@@ -1,32 +1,22 @@
-//! What runs behind the API: one engine per process, found by each thread at the price of one atomic load.
+//! What runs behind the API: takes the spans that ended, and knows what becomes of them.
 //!
 //! An engine lives until the process ends, also after its guard: spans that are still open point to it, and
 //! a pointer without a reference count is what keeps recording cheap. A process starts one, tests a few.
 
-use std::cell::Cell;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use spanmill_mask::Masker;
 
+use crate::error::InitError;
 use crate::fork;
 use crate::recorder::{Counters, Reason, Record, Stats, trim};
-use crate::settings::{InitError, Settings};
+use crate::running;
+use crate::settings::Settings;
 use crate::transport::drain::{Desk, Drain};
 use crate::transport::packet::Envelope;
 use crate::transport::queue::{Pushed, Queue};
-
-static RUNNING: RwLock<Option<&'static Engine>> = RwLock::new(None);
-/// The engine that was started last, running or not: its counters still tell of spans that end late.
-static LATEST: RwLock<Option<&'static Engine>> = RwLock::new(None);
-/// Counts the changes of `RUNNING`, so that threads may keep a copy.
-static CHANGES: AtomicU64 = AtomicU64::new(0);
-
-thread_local! {
-    static KNOWN: Cell<(u64, Option<&'static Engine>)> = const { Cell::new((0, None)) };
-}
 
 #[derive(Debug)]
 pub(crate) struct Engine {
@@ -54,53 +44,17 @@ impl Sink {
 }
 
 impl Engine {
-    /// The engine that runs, if any.
-    #[inline]
-    pub(crate) fn running() -> Option<&'static Engine> {
-        let changes = CHANGES.load(Ordering::Acquire);
-        match KNOWN.try_with(Cell::get) {
-            Ok((known, engine)) if known == changes => engine,
-            _ => Engine::look_up(changes),
-        }
-    }
-
-    /// The engine that was started last, if any.
-    pub(crate) fn latest() -> Option<&'static Engine> {
-        *LATEST.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    #[cold]
-    fn look_up(changes: u64) -> Option<&'static Engine> {
-        let engine = *RUNNING.read().unwrap_or_else(PoisonError::into_inner);
-        let _ = KNOWN.try_with(|known| known.set((changes, engine)));
-        engine
-    }
-
     /// Starts an engine that sends to the daemon.
     pub(crate) fn start(settings: Settings) -> Result<&'static Engine, InitError> {
         settings.check()?;
         let masker = settings.masker()?;
-        Engine::install(|| Engine::launch(settings, masker))
+        running::install(|| Engine::launch(settings, masker))
     }
 
     /// Starts an engine that keeps its spans.
     pub(crate) fn start_capture(settings: Settings) -> Result<&'static Engine, InitError> {
         let masker = settings.masker()?;
-        Engine::install(|| Ok(Engine::build(settings, masker, Sink::Capture(Mutex::default()))))
-    }
-
-    fn install(
-        make: impl FnOnce() -> Result<&'static Engine, InitError>,
-    ) -> Result<&'static Engine, InitError> {
-        let mut running = RUNNING.write().unwrap_or_else(PoisonError::into_inner);
-        if running.is_some() {
-            return Err(InitError::AlreadyRunning);
-        }
-        let engine = make()?;
-        *running = Some(engine);
-        *LATEST.write().unwrap_or_else(PoisonError::into_inner) = Some(engine);
-        CHANGES.fetch_add(1, Ordering::Release);
-        Ok(engine)
+        running::install(|| Ok(Engine::build(settings, masker, Sink::Capture(Mutex::default()))))
     }
 
     fn launch(settings: Settings, masker: &'static Masker) -> Result<&'static Engine, InitError> {
@@ -177,13 +131,7 @@ impl Engine {
     /// Stops recording, sends what is there, drops what cannot be sent in time. Spans that are still open
     /// count as closed when they end.
     pub(crate) fn stop(&'static self, timeout: Duration) -> Stats {
-        {
-            let mut running = RUNNING.write().unwrap_or_else(PoisonError::into_inner);
-            if running.is_some_and(|running| std::ptr::eq(running, self)) {
-                *running = None;
-                CHANGES.fetch_add(1, Ordering::Release);
-            }
-        }
+        running::retire(self);
         let engine = self.of_process(std::process::id());
         engine.queue.close();
         if let Sink::Daemon { desk, drain: thread } = &engine.sink {

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::engine::Engine;
+use crate::error::InitError;
 use crate::recorder::{Dropped, Settings, Stats};
-use crate::settings::InitError;
+use crate::running;
 
 /// How long a guard that is dropped waits for its spans to be sent.
 const DROP_TIMEOUT: Duration = Duration::from_secs(2);
@@ -122,10 +123,10 @@ impl Drop for Guard {
 
 /// Sends what is recorded so far; true when that was possible within `timeout`.
 pub fn flush(timeout: Duration) -> bool {
-    Engine::running().is_none_or(|engine| engine.flush(timeout))
+    running::engine().is_none_or(|engine| engine.flush(timeout))
 }
 
 /// The counters of the client, also after it was shut down; all zero before it was started.
 pub fn stats() -> Stats {
-    Engine::latest().map(Engine::stats).unwrap_or_default()
+    running::latest().map(Engine::stats).unwrap_or_default()
 }

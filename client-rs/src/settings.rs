@@ -1,16 +1,13 @@
 //! What the client is told: by the environment first, then by the program.
 
 use std::ffi::OsString;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use spanmill_mask::Masker;
 
+use crate::error::{InitError, SOCKET_PATH_BYTES_MAX};
 use crate::resource::Resource;
-
-/// Where a socket may be: `sockaddr_un` holds 108 bytes with the zero at the end.
-const SOCKET_PATH_BYTES_MAX: usize = 107;
 
 /// Settings of the client, from the environment; [`builder`](crate::builder) changes them.
 ///
@@ -30,53 +27,6 @@ pub struct Settings {
     pub(crate) queue_bytes: usize,
     pub(crate) hold: Duration,
     pub(crate) mask: spanmill_mask::Config,
-}
-
-/// Why the client could not be started.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum InitError {
-    /// A client is running already; shut its guard down first.
-    AlreadyRunning,
-    /// A variable of the environment does not say what it should.
-    Environment {
-        /// Its name.
-        variable: &'static str,
-        /// What is wrong.
-        why: &'static str,
-    },
-    /// The path cannot be the path of a socket.
-    SocketPath(PathBuf),
-    /// The masking rules cannot be used.
-    Mask(spanmill_mask::ConfigError),
-    /// The system did not give a thread.
-    Thread(std::io::Error),
-}
-
-impl fmt::Display for InitError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            InitError::AlreadyRunning => f.write_str("spanmill runs already; shut its guard down first"),
-            InitError::Environment { variable, why } => write!(f, "{variable}: {why}"),
-            InitError::SocketPath(path) => write!(
-                f,
-                "'{}' cannot be a socket: give 1 to {SOCKET_PATH_BYTES_MAX} bytes, none of them zero",
-                path.display()
-            ),
-            InitError::Mask(error) => write!(f, "masking rules: {error}"),
-            InitError::Thread(error) => write!(f, "no thread to send spans: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for InitError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            InitError::Thread(error) => Some(error),
-            InitError::Mask(error) => Some(error),
-            _ => None,
-        }
-    }
 }
 
 impl Settings {

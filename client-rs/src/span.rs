@@ -5,6 +5,7 @@ use std::fmt::Display;
 use crate::context::{Context, Entered, HasContext};
 use crate::engine::Engine;
 use crate::recorder::{Kind, Log, Record};
+use crate::running;
 use crate::value::Value;
 
 /// A piece of work of this process. Ends when it is dropped.
@@ -141,7 +142,7 @@ impl SpanBuilder<'_> {
 
     /// Begins the span.
     pub fn start(self) -> Span {
-        let Some(engine) = Engine::running() else { return Span { engine: None, record: None } };
+        let Some(engine) = running::engine() else { return Span { engine: None, record: None } };
         let parent = match self.parent {
             Parent::Current => Context::current(),
             Parent::Given(parent) => Some(parent),

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use spanmill_collector::command::{check, demo, load, run};
+use spanmill_collector::command::{check, demo, explain, load, run};
 
 /// Knows within seconds which external provider is slow, failing or hanging.
 #[derive(Debug, Parser)]
@@ -18,6 +18,7 @@ enum Command {
     Run(run::Run),
     Demo(demo::Demo),
     Check(check::Check),
+    Explain(explain::Explain),
     Load(load::Load),
 }
 
@@ -45,6 +46,13 @@ fn main() -> ExitCode {
         Command::Check(check) => match check.run() {
             Ok(effective) => {
                 print!("{effective}");
+                Ok(())
+            }
+            Err(error) => Err((USAGE, error.to_string())),
+        },
+        Command::Explain(explain) => match explain.run() {
+            Ok(explanation) => {
+                print!("{explanation}");
                 Ok(())
             }
             Err(error) => Err((USAGE, error.to_string())),

@@ -80,7 +80,7 @@ pub struct Outcomes {
 }
 
 impl Outcomes {
-    /// `spans` were acknowledged: they are in the journal.
+    /// `spans` are in the journal.
     pub fn received(&self, transport: Transport, spans: u64) {
         self.received_spans[transport as usize].fetch_add(spans, Ordering::Relaxed);
     }
@@ -108,7 +108,7 @@ impl Outcomes {
         self.received_spans[transport as usize].load(Ordering::Relaxed)
     }
 
-    /// Spans acknowledged since the start of the process.
+    /// Spans written to the journal since the start of the process.
     pub fn received_total(&self) -> u64 {
         Transport::ALL.into_iter().map(|transport| self.received_by(transport)).sum()
     }

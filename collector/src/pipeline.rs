@@ -11,6 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use futures_util::future::join_all;
+
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::expose::{self, Sources};
@@ -109,9 +111,7 @@ impl Pipeline {
         self.draining.store(true, Ordering::Relaxed);
         self.receiver.stop(STOP_RECEIVE).await;
         self.journal.close().await;
-        for destination in self.destinations.iter() {
-            destination.stop(STOP_FORWARD).await;
-        }
+        join_all(self.destinations.iter().map(|destination| destination.stop(STOP_FORWARD))).await;
         self.server.stop(STOP_EXPOSE).await;
     }
 }
@@ -126,15 +126,12 @@ struct Path {
 
 impl Sink for Path {
     async fn accept(&self, batch: ReceivedBatch) -> Result<Accepted, Refusal> {
-        let transport = batch.transport;
         let Masked { batch, rejected_spans } = self.masking.apply(batch).map_err(|malformed| {
             Refusal::Malformed(format!("the body is not an OTLP trace export request: {malformed}"))
         })?;
-        let spans = u64::from(batch.spans());
-        if spans > 0 {
+        if batch.spans() > 0 {
             self.journal.append(batch).await.map_err(refusal)?;
         }
-        self.outcomes.received(transport, spans);
         self.outcomes.invalid_spans(u64::from(rejected_spans));
         Ok(Accepted { rejected_spans })
     }
@@ -142,4 +139,41 @@ impl Sink for Path {
 
 fn refusal(refused: Refused) -> Refusal {
     Refusal::Overload { reason: refused.to_string(), retry_after: RETRY_AFTER }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::load::payload;
+    use crate::demo::Random;
+    use crate::outcome::Transport;
+
+    use super::*;
+
+    const NOW: u64 = 1_800_000_000_000_000_000;
+
+    #[tokio::test]
+    async fn the_spans_of_a_sender_that_hangs_up_are_counted_all_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        let outcomes = Arc::<Outcomes>::default();
+        let config = journal::Config {
+            dir: dir.path().to_owned(),
+            segment_size: 1 << 20,
+            max_size: 1 << 30,
+            max_age: Duration::from_secs(60),
+            durability: journal::Durability::Process,
+        };
+        let journal = journal::start(config, Clock::manual(NOW), Arc::clone(&outcomes)).unwrap();
+        let masking = Masking::new(Arc::new(spanmill_mask::Masker::standard()), Arc::clone(&outcomes));
+        let path = Path { masking, journal: journal.clone(), outcomes: Arc::clone(&outcomes) };
+        let body = payload::request(&mut Random::new(1), 10, NOW).into();
+        let batch = ReceivedBatch { body, transport: Transport::Grpc, received_unix_ns: NOW, hops: 0 };
+        tokio::select! {
+            biased;
+            // The writer may be quick; the claim holds either way.
+            _ = path.accept(batch) => {}
+            () = std::future::ready(()) => {}
+        }
+        journal.close().await;
+        assert_eq!((outcomes.received_total(), journal.spans()), (10, 10));
+    }
 }

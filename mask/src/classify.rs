@@ -1,7 +1,7 @@
 //! Sorts 64 bytes at a time into the classes that the scan looks at, one bit per byte.
 //!
 //! [`scalar`] says in plain words what the classes are; the vector code agrees with it on every byte. SSE2 belongs to
-//! every x86-64; AVX2 is asked for once and halves the cost of texts in which little is found.
+//! every x86-64 and NEON to every AArch64; AVX2 is asked for once, since it makes a request a quarter faster.
 
 /// One bit per byte of a block, bit 0 for its first byte.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(crate) const BLOCK: usize = 64;
 /// Bytes to look at one by one: `:` `=` `<` `@` end or start a key, a tag or an address; `_` `I` `J` `b` `B` are
 /// rare and one of them is in every literal; `\` `%` `&` and the first bytes of non-ASCII digits can hide something.
 /// `?` `Z` `]` cost nothing to look at and come along, because they share their halves with others.
-#[cfg(any(test, not(target_arch = "x86_64")))]
+#[cfg(any(test, not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little")))))]
 fn is_special(b: u8) -> bool {
     matches!(
         b,
@@ -48,7 +48,7 @@ fn is_special(b: u8) -> bool {
 }
 
 /// The meaning of the classes; what other processors run, and what the vector code is tested against.
-#[cfg(any(test, not(target_arch = "x86_64")))]
+#[cfg(any(test, not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little")))))]
 pub(crate) fn scalar(block: &[u8; BLOCK]) -> Classes {
     let mut classes = Classes::default();
     for (i, &b) in block.iter().enumerate() {
@@ -118,23 +118,19 @@ pub(crate) mod sse2 {
 }
 
 /// Classes by table: one look-up for the low half of each byte, one for the high half; a class is where both agree.
-#[cfg(target_arch = "x86_64")]
-pub(crate) mod avx2 {
-    use std::arch::x86_64::*;
-
-    use super::{BLOCK, Classes};
-
-    const DIGIT: u8 = 0x80; // 3, 0–9
-    const DASH: u8 = 0x40; // 2, d
+#[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little")))]
+mod table {
+    pub(super) const DIGIT: u8 = 0x80; // 3, 0–9
+    pub(super) const DASH: u8 = 0x40; // 2, d
     const PERCENT: u8 = 0x20; // 2, 5 6
     const MARKS: u8 = 0x10; // 3 5, a c d f
     const CAPITALS: u8 = 0x08; // 4, 0 2 9 a
     const SMALL_B: u8 = 0x04; // 6, 2
     const ARABIC: u8 = 0x02; // d, 9 b
     const WIDE: u8 = 0x01; // e, 0 f
-    const SPECIAL: u8 = PERCENT | MARKS | CAPITALS | SMALL_B | ARABIC | WIDE;
+    pub(super) const SPECIAL: u8 = PERCENT | MARKS | CAPITALS | SMALL_B | ARABIC | WIDE;
 
-    const LOW: [u8; 16] = [
+    pub(super) const LOW: [u8; 16] = [
         DIGIT | CAPITALS | WIDE,
         DIGIT,
         DIGIT | CAPITALS | SMALL_B,
@@ -153,8 +149,16 @@ pub(crate) mod avx2 {
         MARKS | WIDE,
     ];
 
-    const HIGH: [u8; 16] =
+    pub(super) const HIGH: [u8; 16] =
         [0, 0, DASH | PERCENT, DIGIT | MARKS, CAPITALS, MARKS, SMALL_B, 0, 0, 0, 0, 0, 0, ARABIC, WIDE, 0];
+}
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx2 {
+    use std::arch::x86_64::*;
+
+    use super::table::{HIGH, LOW, SPECIAL};
+    use super::{BLOCK, Classes};
 
     #[target_feature(enable = "avx2")]
     #[inline]
@@ -181,14 +185,14 @@ pub(crate) mod avx2 {
     fn half(lane: &[u8]) -> Half {
         let v = load(lane);
         let nibble = _mm256_set1_epi8(0x0f);
-        let low = _mm256_shuffle_epi8(table(&LOW), _mm256_and_si256(v, nibble));
-        let high = _mm256_shuffle_epi8(table(&HIGH), _mm256_and_si256(_mm256_srli_epi16::<4>(v), nibble));
+        let low = _mm256_shuffle_epi8(twice(&LOW), _mm256_and_si256(v, nibble));
+        let high = _mm256_shuffle_epi8(twice(&HIGH), _mm256_and_si256(_mm256_srli_epi16::<4>(v), nibble));
         let class = _mm256_and_si256(low, high);
         let special = _mm256_and_si256(class, _mm256_set1_epi8(SPECIAL as i8));
         let from_a = _mm256_sub_epi8(v, _mm256_set1_epi8(b'A' as i8));
         let upper = _mm256_cmpeq_epi8(_mm256_min_epu8(from_a, _mm256_set1_epi8(25)), from_a);
         Half {
-            // The mask takes the top bit of each byte.
+            // The mask takes the top bit of each byte, which is `DIGIT`; `DASH` is the next.
             digit: _mm256_movemask_epi8(class),
             dash: _mm256_movemask_epi8(_mm256_slli_epi16::<1>(class)),
             upper: _mm256_movemask_epi8(upper),
@@ -209,10 +213,52 @@ pub(crate) mod avx2 {
 
     #[target_feature(enable = "avx2")]
     #[inline]
-    fn table(bytes: &[u8; 16]) -> __m256i {
+    fn twice(bytes: &[u8; 16]) -> __m256i {
         let half =
             |at: usize| i64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes of sixteen"));
         _mm256_set_epi64x(half(8), half(0), half(8), half(0))
+    }
+}
+
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+pub(crate) mod neon {
+    use std::arch::aarch64::*;
+
+    use super::table::{DASH, DIGIT, HIGH, LOW, SPECIAL};
+    use super::{BLOCK, Classes};
+
+    #[target_feature(enable = "neon")]
+    #[inline]
+    pub(crate) fn classify(block: &[u8; BLOCK]) -> Classes {
+        let lanes = [load(block, 0), load(block, 16), load(block, 32), load(block, 48)];
+        let classes = lanes.map(|v| {
+            let low = vqtbl1q_u8(load(&LOW, 0), vandq_u8(v, vdupq_n_u8(0x0f)));
+            vandq_u8(low, vqtbl1q_u8(load(&HIGH, 0), vshrq_n_u8::<4>(v)))
+        });
+        Classes {
+            digit: bits(classes.map(|class| vtstq_u8(class, vdupq_n_u8(DIGIT)))),
+            upper: bits(lanes.map(|v| vcleq_u8(vsubq_u8(v, vdupq_n_u8(b'A')), vdupq_n_u8(25)))),
+            dash: bits(classes.map(|class| vtstq_u8(class, vdupq_n_u8(DASH)))),
+            special: bits(classes.map(|class| vtstq_u8(class, vdupq_n_u8(SPECIAL)))),
+        }
+    }
+
+    /// Each byte keeps the bit of its place among eight; three pairwise sums fold 64 bytes into eight.
+    #[target_feature(enable = "neon")]
+    #[inline]
+    fn bits(masks: [uint8x16_t; 4]) -> u64 {
+        let places = vcreate_u8(0x8040_2010_0804_0201);
+        let [a, b, c, d] = masks.map(|mask| vandq_u8(mask, vcombine_u8(places, places)));
+        let quarters = vpaddq_u8(vpaddq_u8(a, b), vpaddq_u8(c, d));
+        vgetq_lane_u64::<0>(vreinterpretq_u64_u8(vpaddq_u8(quarters, quarters)))
+    }
+
+    #[target_feature(enable = "neon")]
+    #[inline]
+    fn load(bytes: &[u8], at: usize) -> uint8x16_t {
+        let half =
+            |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes of sixteen"));
+        vcombine_u8(vcreate_u8(half(at)), vcreate_u8(half(at + 8)))
     }
 }
 
@@ -226,6 +272,9 @@ mod tests {
     #[allow(unsafe_code)]
     fn all(block: &[u8; BLOCK]) -> Vec<Classes> {
         let mut all = vec![scalar(block)];
+        #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+        // SAFETY: NEON is part of AArch64.
+        all.push(unsafe { neon::classify(block) });
         #[cfg(target_arch = "x86_64")]
         {
             // SAFETY: SSE2 is part of x86-64.

@@ -79,7 +79,7 @@ pub(crate) struct KeyEnd {
 const PADDING_MAX: usize = 24;
 
 /// A class name in `[pin:Shop\Card:private]`; longer ones are not looked behind.
-const CLASS_NAME_MAX: usize = 128;
+pub(crate) const CLASS_NAME_MAX: usize = 128;
 
 /// The end of the key before the separator at `at`.
 #[inline]

@@ -38,7 +38,7 @@ pub(crate) const RUN_MIN: usize = 14;
 
 /// Calls `found` for each suspect in `bytes`, block by block in ascending order.
 #[cfg(target_arch = "x86_64")]
-#[allow(unsafe_code)] // `cargo bench`: AVX2 makes clean JSON 1.3 times and digit-free text 2 times as fast
+#[allow(unsafe_code)] // By `cargo bench` AVX2 makes clean JSON 1.16 times, a request 1.26 times as fast as SSE2.
 pub(crate) fn suspects(bytes: &[u8], names: &Names, found: impl FnMut(Suspect)) {
     #[target_feature(enable = "avx2,bmi1,bmi2")]
     fn with_avx2(bytes: &[u8], names: &Names, found: impl FnMut(Suspect)) {
@@ -58,7 +58,18 @@ pub(crate) fn suspects(bytes: &[u8], names: &Names, found: impl FnMut(Suspect)) 
     }
 }
 
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+#[allow(unsafe_code)] // The scalar twin looks at each byte four times.
+pub(crate) fn suspects(bytes: &[u8], names: &Names, found: impl FnMut(Suspect)) {
+    #[target_feature(enable = "neon")]
+    fn with_neon(bytes: &[u8], names: &Names, found: impl FnMut(Suspect)) {
+        scan(bytes, names, found, |block| classify::neon::classify(block));
+    }
+    // SAFETY: NEON is part of AArch64; there is no such target of Rust's with the standard library without it.
+    unsafe { with_neon(bytes, names, found) }
+}
+
+#[cfg(not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little"))))]
 pub(crate) fn suspects(bytes: &[u8], names: &Names, found: impl FnMut(Suspect)) {
     scan(bytes, names, found, classify::scalar);
 }

@@ -18,11 +18,19 @@ impl Unveiled {
     }
 }
 
-/// Bytes that stand for another one.
+/// A stretch of bytes that stands for another byte, or for one of the first characters beyond ASCII.
 #[derive(Debug, Clone, Copy)]
 struct Veil {
     byte: u8,
     len: usize,
+    /// `byte` is a character of Latin-1, two bytes in UTF-8
+    latin: bool,
+}
+
+impl Veil {
+    fn byte(byte: u8, len: usize) -> Veil {
+        Veil { byte, len, latin: false }
+    }
 }
 
 /// Whether at `at`, where a byte of class `veil` stands, something is written such that a rule could miss it.
@@ -47,8 +55,14 @@ pub(crate) fn unveil(text: &[u8]) -> Option<Unveiled> {
     let mut out = Unveiled { text: Vec::with_capacity(text.len()), map: Vec::with_capacity(text.len() + 1) };
     let mut at = 0;
     while at < text.len() {
-        let veil = decoded(text, at).unwrap_or(Veil { byte: text[at], len: 1 });
-        out.text.push(veil.byte);
+        let veil = decoded(text, at).unwrap_or(Veil::byte(text[at], 1));
+        if veil.latin && veil.byte >= 0x80 {
+            out.text.push(0xc0 | veil.byte >> 6);
+            out.map.push(at as u32);
+            out.text.push(veil.byte & 0xbf);
+        } else {
+            out.text.push(veil.byte);
+        }
         out.map.push(at as u32);
         at += veil.len;
     }
@@ -61,7 +75,7 @@ fn decoded(text: &[u8], at: usize) -> Option<Veil> {
         b'\\' => escape(text, at),
         b'%' => {
             let byte = hex(*text.get(at + 1)?)? << 4 | hex(*text.get(at + 2)?)?;
-            Some(Veil { byte, len: 3 })
+            Some(Veil::byte(byte, 3))
         }
         b'&' => entity(text, at),
         0xd9 | 0xdb | 0xe0 | 0xef => script_digit(text, at),
@@ -73,7 +87,9 @@ fn decoded(text: &[u8], at: usize) -> Option<Veil> {
 fn escape(text: &[u8], at: usize) -> Option<Veil> {
     let escapes = text[at..].iter().take(ESCAPES_MAX).take_while(|&&b| b == b'\\').count();
     match text[at + escapes..] {
-        [b'u', b'0', b'0', a, b, ..] => Some(Veil { byte: hex(a)? << 4 | hex(b)?, len: escapes + 5 }),
+        [b'u', b'0', b'0', a, b, ..] => {
+            Some(Veil { byte: hex(a)? << 4 | hex(b)?, len: escapes + 5, latin: true })
+        }
         _ => None,
     }
 }
@@ -93,7 +109,7 @@ fn entity(text: &[u8], at: usize) -> Option<Veil> {
         (b"&amp;", b'&'),
     ];
     let (name, byte) = entities.into_iter().find(|(name, _)| text[at..].starts_with(name))?;
-    Some(Veil { byte, len: name.len() })
+    Some(Veil::byte(byte, name.len()))
 }
 
 /// Fullwidth, Arabic-Indic, Persian and Devanagari digits.
@@ -105,7 +121,7 @@ fn script_digit(text: &[u8], at: usize) -> Option<Veil> {
         [0xe0, 0xa5, d @ 0xa6..=0xaf, ..] => (d - 0xa6, 3),
         _ => return None,
     };
-    Some(Veil { byte: b'0' + digit, len })
+    Some(Veil::byte(b'0' + digit, len))
 }
 
 fn hex(b: u8) -> Option<u8> {
@@ -127,6 +143,7 @@ mod tests {
         check(r"a\\\u0022b", "a\"b");
         check("a%22b%zz%3", "a\"b%zz%3");
         check("&quot;&lt;&amp;&x", "\"<&&x");
+        check(r"a\u00a0b\u00e9", "a\u{a0}b\u{e9}");
         check("４１٤۵०", "41450");
         let unveiled = unveil("x４y".as_bytes()).unwrap();
         assert_eq!([0, 1, 2, 3].map(|at| unveiled.source(at)), [0, 1, 4, 5]);

@@ -44,6 +44,14 @@ fn a_rule_that_cannot_work_is_refused_with_its_name() {
 }
 
 #[test]
+fn a_rule_that_matches_single_bytes_leaves_whole_characters() {
+    let masker = with_rules(&[r"x(?-u:.)"]).unwrap();
+    assert_eq!(masked(&masker, "axпb xx").unwrap(), "a[masked]b [masked]");
+    let masker = with_rules(&[r"(?-u:[\x80-\xbf])b"]).unwrap();
+    assert_eq!(masked(&masker, "aпb €b").unwrap(), "a[masked] [masked]");
+}
+
+#[test]
 fn added_keys_are_sensitive_and_kept_keys_are_left_alone() {
     let masker = Masker::new(Config {
         keys_add: vec!["customer.passport".into()],

@@ -186,6 +186,10 @@ fn accounts_and_addresses() {
 fn digits_of_other_scripts() {
     check("n ４１１１１１１１１１１１１１１１ x", "n 411111******1111 x");
     check("n ٤١١١١١١١١١١١١١١١ x", "n 411111******1111 x");
+    check(
+        r#"{"pan":"4111\u00a01111\u00a01111\u00a01112"}"#,
+        "{\"pan\":\"4111\u{a0}11**\u{a0}****\u{a0}1112\"}",
+    );
     check("n ۴۱۱۱۱۱۱۱۱۱۱۱۱۱۱۱ x", "n 411111******1111 x");
 }
 
@@ -196,4 +200,13 @@ fn prose_and_ids_stay() {
     check_clean("2026-11-22T20:15:03.123456Z level=info msg=\"started\" pid=1234 key=value name=x");
     check_clean("std::token::Bracket and a == b");
     check_clean("author: Jane, shipping: express, passenger=2");
+}
+
+#[test]
+fn a_text_that_never_comes_to_rest_is_removed_whole() {
+    // Found by fuzzing: brackets that never close, half of them percent-encoded, with keys in between.
+    let piece = "5\u{a0}%722[cvv:[[ma%%22cvv%22%3W%2tex%2t%%(2vcv%22%3(A%2%22%7: ";
+    let text = format!("p=\u{1f}7Bh: {piece}{piece}E%%x=0");
+    let masked = masked(&text).unwrap();
+    check_clean(&masked);
 }

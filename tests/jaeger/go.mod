@@ -1,4 +1,5 @@
-// Builds the Jaeger that the end-to-end tests talk to.
+// Builds the Jaeger that the end-to-end tests talk to: v1.76.0 of the module is Jaeger 2.13. `go install` refuses
+// it, because its own go.mod has a replace line; as a dependency it needs none.
 module spanmill/tests/jaeger
 
 go 1.24.6

@@ -129,6 +129,11 @@ impl Daemon {
         self.addresses.http
     }
 
+    /// The local socket of the clients on this host.
+    pub fn socket(&self) -> PathBuf {
+        self.dir.path().join("spanmill.sock")
+    }
+
     pub fn data_dir(&self) -> PathBuf {
         self.dir.path().join("data")
     }

@@ -9,9 +9,9 @@ use spanmill_proto::local::Kind as PacketKind;
 
 use super::{Counters, Kind, Reason, Record, Settings, Stats, trim};
 use crate::context::Context;
+use crate::error::InitError;
 use crate::fork;
 use crate::provider::Provider;
-use crate::settings::InitError;
 use crate::transport::link::{BackOff, Link, Sent};
 use crate::transport::packet::{Block, Envelope};
 

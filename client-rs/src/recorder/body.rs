@@ -63,12 +63,31 @@ impl Body {
             return;
         }
         self.tags += 1;
-        self.own_tag(key, value);
+        self.key_value(span::ATTRIBUTES, key, value);
     }
 
-    /// A tag that this crate sets itself, whatever the limits say.
-    pub(super) fn own_tag(&mut self, key: &str, value: &Value<'_>) {
-        self.key_value(span::ATTRIBUTES, key, value);
+    /// A tag that this crate sets itself, whatever the limits say. Its key is known to be harmless.
+    pub(super) fn own_tag(&mut self, key: &'static str, value: &Value<'_>) {
+        let whole = wire::open(&mut self.bytes, span::ATTRIBUTES);
+        wire::put_bytes(&mut self.bytes, key_value::KEY, key.as_bytes());
+        let mark = wire::open(&mut self.bytes, key_value::VALUE);
+        self.any_value(Key::Plain, value);
+        wire::close(&mut self.bytes, mark);
+        wire::close(&mut self.bytes, whole);
+    }
+
+    /// The same text under several keys of our own, masked once.
+    pub(super) fn own_text(&mut self, keys: &[&'static str], text: &str) {
+        let text = self.scrubber.text(Key::Plain, text.as_bytes(), VALUE_BYTES_MAX);
+        let value_bytes = 1 + wire::varint_len(text.len() as u64) + text.len();
+        for key in keys {
+            let whole = wire::open(&mut self.bytes, span::ATTRIBUTES);
+            wire::put_bytes(&mut self.bytes, key_value::KEY, key.as_bytes());
+            wire::put_tag(&mut self.bytes, key_value::VALUE, 2);
+            wire::put_varint(&mut self.bytes, value_bytes as u64);
+            wire::put_bytes(&mut self.bytes, any_value::STRING, &text);
+            wire::close(&mut self.bytes, whole);
+        }
     }
 
     /// Opens a log; `None` when the span is full.

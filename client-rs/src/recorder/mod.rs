@@ -19,12 +19,14 @@ mod body;
 mod limits;
 mod mask;
 mod record;
+mod role;
 mod stats;
 mod trim;
 
 pub use alone::Recorder;
 pub use body::Log;
-pub use record::{Kind, Outcome, Record};
+pub use record::Record;
+pub use role::{Kind, Outcome};
 pub use stats::{Dropped, Reason, Stats};
 
 pub use crate::settings::Settings;

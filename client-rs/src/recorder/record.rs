@@ -4,11 +4,12 @@ use std::cell::RefCell;
 use std::time::Instant;
 
 use spanmill_mask::Masker;
-use spanmill_proto::otlp::{kind, span, status};
+use spanmill_proto::otlp::{span, status};
 use spanmill_proto::wire;
 
 use super::body::{Body, Log};
 use super::limits::{NAME_BYTES_MAX, POOLED_BYTES_MAX, POOLED_MAX, VALUE_BYTES_MAX};
+use super::role::{Kind, Outcome};
 use crate::clock::Moment;
 use crate::context::Context;
 use crate::id::{SpanId, TraceId};
@@ -20,55 +21,6 @@ thread_local! {
     /// through futures and must stay small.
     #[allow(clippy::vec_box)]
     static POOL: RefCell<Vec<Box<Record>>> = const { RefCell::new(Vec::new()) };
-}
-
-/// What role a span plays, in OpenTelemetry's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Work inside the process.
-    Internal,
-    /// A request that came in.
-    Server,
-    /// A request that went out.
-    Client,
-    /// A message that was put on a queue.
-    Producer,
-    /// A message that was taken from a queue, or a job.
-    Consumer,
-}
-
-/// How a call ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// It did what was asked.
-    Ok,
-    /// The provider answered properly and said no: for a payment, a normal answer and no failure.
-    Declined,
-    /// Our own request was wrong.
-    ClientFault,
-    /// The provider failed.
-    Failed,
-    /// No answer came in time.
-    Timeout,
-    /// No connection: name, TCP or TLS.
-    Connect,
-    /// We gave up on it.
-    Cancelled,
-}
-
-impl Outcome {
-    /// The value of `spanmill.outcome`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Outcome::Ok => "ok",
-            Outcome::Declined => "declined",
-            Outcome::ClientFault => "client_fault",
-            Outcome::Failed => "failed",
-            Outcome::Timeout => "timeout",
-            Outcome::Connect => "connect",
-            Outcome::Cancelled => "cancelled",
-        }
-    }
 }
 
 /// One span while it is open: its ids and its growing bytes.
@@ -121,7 +73,7 @@ impl Record {
         record.body.call_name(provider, operation);
         let is_attempt = record.context.call.replace(provider.clone()).is_some_and(|open| open == *provider);
         record.provider(provider, is_attempt);
-        record.body.own_tag("spanmill.operation", &operation.into());
+        record.body.own_text(&["spanmill.operation"], operation);
         record
     }
 
@@ -156,11 +108,8 @@ impl Record {
     }
 
     fn provider(&mut self, name: &Name, is_attempt: bool) {
-        let value = Value::from(&**name);
-        self.body.own_tag("spanmill.provider", &value);
-        // The current name of the attribute, and the one that Jaeger and most dashboards still group by.
-        self.body.own_tag("service.peer.name", &value);
-        self.body.own_tag("peer.service", &value);
+        // `peer.service` is the old name, by which Jaeger and most dashboards still group.
+        self.body.own_text(&["spanmill.provider", "service.peer.name", "peer.service"], name);
         if is_attempt {
             self.body.own_tag("spanmill.attempt", &true.into());
         }
@@ -186,7 +135,7 @@ impl Record {
 
     /// Says how a call ended, without a word on why.
     pub fn outcome(&mut self, outcome: Outcome) {
-        self.body.own_tag("spanmill.outcome", &outcome.name().into());
+        self.body.own_text(&["spanmill.outcome"], outcome.name());
     }
 
     /// Sets the status to OK.
@@ -202,7 +151,7 @@ impl Record {
         if std::mem::replace(&mut self.failed, true) {
             return;
         }
-        self.body.own_tag("error.type", &error_type.into());
+        self.body.own_text(&["error.type"], error_type);
         let mark = wire::open(&mut self.body.bytes, span::STATUS);
         self.body.text(status::MESSAGE, message, VALUE_BYTES_MAX);
         wire::put_uint(&mut self.body.bytes, status::CODE, status::ERROR);
@@ -222,7 +171,7 @@ impl Record {
         if let Some(parent) = self.parent {
             wire::put_bytes(out, span::PARENT_SPAN_ID, &parent.0);
         }
-        wire::put_uint(out, span::KIND, wire_kind(self.kind));
+        wire::put_uint(out, span::KIND, self.kind.number());
         wire::put_fixed64(out, span::START_TIME, self.start.unix_ns());
         wire::put_fixed64(out, span::END_TIME, end.unix_ns());
         // Bit 8: whether the parent is remote is known; bit 9: it is.
@@ -265,16 +214,6 @@ pub(crate) struct Finished<'r> {
     pub(crate) span: &'r [u8],
     pub(crate) masked: u64,
     pub(crate) truncated: u64,
-}
-
-fn wire_kind(kind: Kind) -> u64 {
-    match kind {
-        Kind::Internal => kind::INTERNAL,
-        Kind::Server => kind::SERVER,
-        Kind::Client => kind::CLIENT,
-        Kind::Producer => kind::PRODUCER,
-        Kind::Consumer => kind::CONSUMER,
-    }
 }
 
 impl std::fmt::Debug for Record {

@@ -12,8 +12,8 @@ use spanmill_proto::local::Kind;
 use super::link::{BackOff, Link, Sent};
 use super::packet::Block;
 use crate::engine::Engine;
+use crate::error::InitError;
 use crate::recorder::Reason;
-use crate::settings::InitError;
 
 /// A daemon that is restarted is found again within this.
 const BACK_OFF: BackOff = BackOff { first: Duration::from_millis(100), most: Duration::from_secs(2) };

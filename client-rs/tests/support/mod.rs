@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -19,6 +19,7 @@ use prost::Message;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use spanmill_proto::local::{Header, Kind, PACKET_MAX};
+use spanmill_proto::otlp::count_spans;
 
 /// Longest wait for anything; a machine under load gets all of it.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -55,6 +56,8 @@ impl Packet {
 /// A daemon that keeps what it receives.
 pub struct Daemon {
     packets: Arc<Mutex<Vec<Packet>>>,
+    /// Spans in them, counted as they come: decoding a hundred thousand again and again takes its time.
+    count: Arc<AtomicUsize>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
     path: PathBuf,
@@ -64,9 +67,10 @@ impl Daemon {
     pub fn start(path: &Path) -> Daemon {
         let listener = listen(path);
         let (packets, stop) = (Arc::<Mutex<Vec<Packet>>>::default(), Arc::<AtomicBool>::default());
-        let (kept, stopped) = (packets.clone(), stop.clone());
-        let thread = std::thread::spawn(move || serve(&listener, &kept, &stopped));
-        Daemon { packets, stop, thread: Some(thread), path: path.to_path_buf() }
+        let count = Arc::<AtomicUsize>::default();
+        let (kept, counted, stopped) = (packets.clone(), count.clone(), stop.clone());
+        let thread = std::thread::spawn(move || serve(&listener, &kept, &counted, &stopped));
+        Daemon { packets, count, stop, thread: Some(thread), path: path.to_path_buf() }
     }
 
     pub fn packets(&self) -> Vec<Packet> {
@@ -81,7 +85,7 @@ impl Daemon {
 
     /// Waits for at least this many spans and returns them in the order in which they came.
     pub fn wait_for(&self, spans: usize) -> Vec<Span> {
-        wait_until(&format!("{spans} spans came"), || self.spans().len() >= spans);
+        wait_until(&format!("{spans} spans came"), || self.count.load(Ordering::Acquire) >= spans);
         self.spans()
     }
 }
@@ -96,7 +100,7 @@ impl Drop for Daemon {
     }
 }
 
-fn serve(listener: &OwnedFd, packets: &Mutex<Vec<Packet>>, stop: &AtomicBool) {
+fn serve(listener: &OwnedFd, packets: &Mutex<Vec<Packet>>, count: &AtomicUsize, stop: &AtomicBool) {
     let mut connections: Vec<File> = Vec::new();
     let mut buffer = vec![0; PACKET_MAX + 1];
     let tick = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
@@ -104,8 +108,8 @@ fn serve(listener: &OwnedFd, packets: &Mutex<Vec<Packet>>, stop: &AtomicBool) {
         let mut ready: Vec<PollFd<'_>> = vec![PollFd::new(listener, PollFlags::IN)];
         ready.extend(connections.iter().map(|connection| PollFd::new(connection, PollFlags::IN)));
         let stopping = stop.load(Ordering::Relaxed);
-        let count = poll(&mut ready, Some(&tick)).unwrap_or(0);
-        if count == 0 && stopping {
+        let ready_count = poll(&mut ready, Some(&tick)).unwrap_or(0);
+        if ready_count == 0 && stopping {
             return;
         }
         let readable: Vec<bool> = ready.iter().map(|fd| !fd.revents().is_empty()).collect();
@@ -118,7 +122,9 @@ fn serve(listener: &OwnedFd, packets: &Mutex<Vec<Packet>>, stop: &AtomicBool) {
                 let (header, payload) = Header::decode(&buffer[..length]).expect("a well-formed packet");
                 assert_eq!(header.kind, Kind::Spans);
                 let packet = Packet { connection: at, header, payload: payload.to_vec() };
+                let spans = count_spans(payload).expect("the payload is an export request");
                 packets.lock().unwrap().push(packet);
+                count.fetch_add(spans as usize, Ordering::Release);
             } else if stopping {
                 return;
             }

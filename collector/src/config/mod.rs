@@ -43,8 +43,10 @@ impl Config {
 
     /// Validates `path` and gives back what it comes to, defaults filled in, as TOML.
     pub fn check(path: &Path) -> Result<String, Error> {
-        let (file, source) = read(Some(path))?;
-        resolve::resolve(file.clone(), None, &source)?;
+        let (mut file, source) = read(Some(path))?;
+        let config = resolve::resolve(file.clone(), None, &source)?;
+        // A default that depends on who asks: shown as it came out here.
+        file.receive.local.path = Some(config.receive.local.path);
         Ok(toml::to_string(&file).expect("every type of the file can be written as TOML"))
     }
 }

@@ -84,20 +84,26 @@ pub enum Refused {
 }
 
 /// Opens or makes the log and starts its writer thread.
-pub fn start(config: Config, clock: Clock, _outcomes: Arc<Outcomes>) -> io::Result<Journal> {
+pub fn start(config: Config, clock: Clock, outcomes: Arc<Outcomes>) -> io::Result<Journal> {
     let directory = Directory::open(&config.dir)?;
     let lock = directory.lock()?;
-    start_on(Arc::new(directory), Some(lock), Limits::from(config), clock)
+    start_on(Arc::new(directory), Some(lock), Limits::from(config), clock, outcomes)
 }
 
-fn start_on(disk: Arc<dyn Disk>, lock: Option<Lock>, limits: Limits, clock: Clock) -> io::Result<Journal> {
+fn start_on(
+    disk: Arc<dyn Disk>,
+    lock: Option<Lock>,
+    limits: Limits,
+    clock: Clock,
+    outcomes: Arc<Outcomes>,
+) -> io::Result<Journal> {
     let log = Log::open(disk, limits, random_instance()?)?;
     let shared = Arc::clone(log.shared());
     let queue = Arc::new(Queue::new());
     let (done_sender, done) = watch::channel(false);
     let thread = {
         let (queue, clock) = (Arc::clone(&queue), clock.clone());
-        let body = move || writer::run(log, queue, &clock, lock, done_sender);
+        let body = move || writer::run(log, queue, &clock, &outcomes, lock, done_sender);
         thread::Builder::new().name("journal".into()).spawn(body)?
     };
     let writer = Writer { queue, done, thread: Mutex::new(Some(thread)) };

@@ -11,6 +11,7 @@ use super::log::{Log, Pending};
 use super::{Position, Refused};
 use crate::clock::Clock;
 use crate::mask::MaskedBatch;
+use crate::outcome::Outcomes;
 
 /// Bytes that may wait for the writer; an append that finds it full waits, which is the back-pressure. Two large
 /// requests of 16 MiB, or half a second of a disk that takes 64 MB/s.
@@ -129,13 +130,20 @@ impl Drop for Ending {
 }
 
 /// The body of the writer thread. `done` turns true when everything is written and the directory is free again.
-pub fn run(mut log: Log, queue: Arc<Queue>, clock: &Clock, lock: Option<Lock>, done: watch::Sender<bool>) {
+pub fn run(
+    mut log: Log,
+    queue: Arc<Queue>,
+    clock: &Clock,
+    outcomes: &Outcomes,
+    lock: Option<Lock>,
+    done: watch::Sender<bool>,
+) {
     let ending = Ending { queue, done, lock };
     let mut group = Vec::new();
     let mut healthy = true;
     while ending.queue.take(&mut group) {
         if !group.is_empty() {
-            let written = write(&mut log, &mut group, clock.unix_ns());
+            let written = write(&mut log, &mut group, clock.unix_ns(), outcomes);
             healthy = note(healthy, written.err().as_ref());
         }
         log.retain(clock.unix_ns());
@@ -144,12 +152,16 @@ pub fn run(mut log: Log, queue: Arc<Queue>, clock: &Clock, lock: Option<Lock>, d
 }
 
 /// Writes the group, part by part where it spans segments, and answers each of its appends.
-fn write(log: &mut Log, group: &mut Vec<Entry>, now_unix_ns: u64) -> io::Result<()> {
+fn write(log: &mut Log, group: &mut Vec<Entry>, now_unix_ns: u64, outcomes: &Outcomes) -> io::Result<()> {
     while !group.is_empty() {
         match write_some(log, group, now_unix_ns) {
             Ok((mut position, count)) => {
                 for entry in group.drain(..count) {
                     let next = Position(position.0 + entry.record_len());
+                    // Counted here and not by who asked: a sender that hangs up now has its spans in the log.
+                    if let Some(transport) = entry.batch.came_by() {
+                        outcomes.received(transport, u64::from(entry.batch.spans()));
+                    }
                     entry.reply(Ok(position));
                     position = next;
                 }

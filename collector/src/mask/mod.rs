@@ -14,7 +14,7 @@ use bytes::Bytes;
 use spanmill_mask::{Masker, Report};
 pub use spanmill_proto::wire::Malformed;
 
-use crate::outcome::Outcomes;
+use crate::outcome::{Outcomes, Transport};
 use crate::receive::ReceivedBatch;
 
 /// A well-formed request without a secret. Only this stage makes one from received bytes.
@@ -24,12 +24,13 @@ pub struct MaskedBatch {
     spans: u32,
     received_unix_ns: u64,
     hops: u8,
+    came_by: Option<Transport>,
 }
 
 impl MaskedBatch {
     /// A batch that the journal wrote earlier and now reads back, checksum verified. For the journal only.
     pub(crate) fn restored(bytes: Bytes, spans: u32, received_unix_ns: u64, hops: u8) -> MaskedBatch {
-        MaskedBatch { bytes, spans, received_unix_ns, hops }
+        MaskedBatch { bytes, spans, received_unix_ns, hops, came_by: None }
     }
 
     /// The encoded `ExportTraceServiceRequest`.
@@ -44,6 +45,11 @@ impl MaskedBatch {
     /// Arrival at this daemon, by its own clock.
     pub fn received_unix_ns(&self) -> u64 {
         self.received_unix_ns
+    }
+
+    /// How it came in; `None` = read back from the journal.
+    pub fn came_by(&self) -> Option<Transport> {
+        self.came_by
     }
 
     /// How many spanmill daemons had forwarded it before it came here.
@@ -82,7 +88,7 @@ impl Masking {
 
     /// Masks one batch. Costs one scan and one walk; a batch with a secret is also copied once.
     pub fn apply(&self, received: ReceivedBatch) -> Result<Masked, Malformed> {
-        let ReceivedBatch { body, received_unix_ns, hops, .. } = received;
+        let ReceivedBatch { body, transport, received_unix_ns, hops } = received;
         let mut report = Report::default();
         let found = OFFSETS.with_borrow_mut(|offsets| {
             offsets.clear();
@@ -95,7 +101,8 @@ impl Masking {
         })?;
         self.outcomes.masked(&report);
         let bytes = if found.edits.is_empty() { body } else { splice::splice(&body, &found.edits)?.into() };
-        let batch = MaskedBatch { bytes, spans: found.spans, received_unix_ns, hops };
+        let batch =
+            MaskedBatch { bytes, spans: found.spans, received_unix_ns, hops, came_by: Some(transport) };
         Ok(Masked { batch, rejected_spans: found.rejected_spans })
     }
 }

@@ -47,9 +47,11 @@ pub(crate) fn may_be(text: &[u8], at: usize) -> bool {
 /// The removal of the name before the `@` at `at`.
 pub(crate) fn address(text: &[u8], at: usize) -> Option<Edit> {
     let local = text[..at].iter().rev().take(LOCAL_LEN_MAX).take_while(|b| is_local(**b)).count();
-    let start = at - local;
+    // A longer name is cut, but not inside a character.
+    let inside = text[at - local..at].iter().take_while(|&&b| b & 0xc0 == 0x80).count();
+    let start = at - local + inside;
     // `ssh://git@host` and `git@host:path` name a service.
-    if local == 0 || &text[start..at] == b"git" || text[..start].ends_with(b"//") {
+    if start == at || &text[start..at] == b"git" || text[..start].ends_with(b"//") {
         return None;
     }
     let len = text[at + 1..]

@@ -44,7 +44,7 @@ pub(crate) fn name_end(text: &[u8], start: usize) -> Option<usize> {
     let len = text[start..]
         .iter()
         .take(48)
-        .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+        .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
         .count();
     let end = start + len;
     let value_follows = matches!(text.get(end), Some(b' ' | b'\t' | b'"' | b'\'' | b'\\' | b'\n'));

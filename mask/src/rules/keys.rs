@@ -1,9 +1,9 @@
 //! The values of sensitive keys inside a text: JSON at any depth of escaping, forms, headers, DSNs, dumps, debug output.
 
 use crate::edit::Edit;
-use crate::names::Class;
+use crate::names::{Class, NAME_LEN_MAX};
 use crate::pass::Pass;
-use crate::place::{self, KeyEnd, Quote, Value, bare_end, is_void, key_end};
+use crate::place::{self, CLASS_NAME_MAX, KeyEnd, Quote, Value, bare_end, is_void, key_end};
 use crate::report::Rule;
 use crate::rules::{named, nested, pan};
 
@@ -31,7 +31,7 @@ pub(crate) fn separator(pass: &mut Pass<'_>, at: usize) {
         Value::Quoted { start, end } => pass.secret(class, start, end, None),
         Value::Nested { start } => nested::mask(pass, class, start, json),
         Value::Bare { start } if class == Class::Header => header(pass, key, start, text[at] == b'='),
-        Value::Bare { start } => bare(pass, class, start, json),
+        Value::Bare { start } => bare(pass, class, start, json, in_query(text, key.end)),
     }
 }
 
@@ -61,9 +61,10 @@ fn is_visibility(text: &[u8], value: Value) -> bool {
             text[end..].starts_with(b"\":private]") || text[end..].starts_with(b"\\\":private]")
         }
         Value::Bare { start } => {
-            let end = bare_end(text, start);
-            let word = &text[start..end];
-            text.get(end) == Some(&b']')
+            let name =
+                text[start..].iter().take(CLASS_NAME_MAX).take_while(|&&b| b > b' ' && b != b']').count();
+            let word = &text[start..start + name];
+            text.get(start + name) == Some(&b']')
                 && (word == b"protected" || word == b"private" || word.ends_with(b":private"))
         }
         Value::Nested { .. } => false,
@@ -71,19 +72,29 @@ fn is_visibility(text: &[u8], value: Value) -> bool {
 }
 
 /// A word, or the rest of a number in groups.
-fn bare(pass: &mut Pass<'_>, class: Class, start: usize, json: Option<usize>) {
+fn bare(pass: &mut Pass<'_>, class: Class, start: usize, json: Option<usize>, query: bool) {
     let text = pass.text;
     if class == Class::Pan {
         let end = pan::announced_end(text, start);
         return pass.secret(class, start, end, json);
     }
-    let end = bare_end(text, start);
+    let mut end = bare_end(text, start);
+    if query {
+        end = text[start..end].iter().position(|&b| b == b'#').map_or(end, |len| start + len);
+    }
     let word = &text[start..end];
     // Codes and track data hold digits; "pin: wrong" and "track: the path" are prose.
     let prose = class == Class::Sad && !word.iter().any(u8::is_ascii_digit);
     if !prose {
         pass.secret(class, start, end, json);
     }
+}
+
+/// Whether the key that ends at `end` stands in a URL's query, where a `#` ends its value.
+fn in_query(text: &[u8], end: usize) -> bool {
+    let is_key = |b: &&u8| b.is_ascii_alphanumeric() || b"_-.[]%".contains(b);
+    let len = text[..end].iter().rev().take(NAME_LEN_MAX).take_while(is_key).count();
+    matches!(text[..end - len], [.., b'?' | b'&'])
 }
 
 /// `[cvv] => 123` of `print_r`: the value fills its line.

@@ -142,20 +142,16 @@ fn digit_places(number: &[u8]) -> Vec<usize> {
 /// The value of a key that announces a card number. No check digit is asked for; what is too short for a whole
 /// number, such as a cut one, is hidden to the last digit.
 pub(crate) fn announced(text: &[u8], start: usize, end: usize, output: PanOutput) -> Option<Edit> {
-    let value = &text[start..end];
-    let odd = value
-        .iter()
-        .any(|&b| !b.is_ascii_digit() && !b" -._/+\t%\xc2\xa0\xe2\x80\x89\xaf\x90\x91\x93".contains(&b));
+    let value = text[start..end].trim_ascii();
     let digits = digit_places(value).len();
-    // Eight digits are the longest issuer prefix, which may be shown as such; `bin` fields hold that.
-    if odd || digits < ANNOUNCED_MIN {
+    if announced_end(value, 0) != value.len() || digits < ANNOUNCED_MIN {
         return None;
     }
     let output = if digits < LENGTH_MIN { PanOutput::Full } else { output };
     Some(shown(text, start, end, output))
 }
 
-/// Digits from which on the value of a card number key is masked; four are the usual last four.
+/// Digits from which on the value of a card number key is masked: six are an issuer's prefix, four the usual last four.
 const ANNOUNCED_MIN: usize = 7;
 
 /// The end of the digits and single separators that start at `start`.

@@ -67,10 +67,11 @@ impl UserRules {
 
     /// What the rules match in `text`.
     pub(crate) fn edits<'a>(&'a self, text: &'a [u8]) -> impl Iterator<Item = Edit> + 'a {
-        let matches = self.regex.find_iter(Input::new(text));
-        matches
-            .filter(|found| !found.is_empty())
-            .map(|found| Edit::remove(found.start(), found.end(), Rule::User))
+        let matches = self.regex.find_iter(Input::new(text)).filter(|found| !found.is_empty());
+        matches.map(|found| {
+            let (start, end) = whole_characters(text, found.start(), found.end());
+            Edit::remove(start, end, Rule::User)
+        })
     }
 
     /// Calls `push` with offsets such that every text that a rule matches has one inside.
@@ -85,6 +86,15 @@ impl UserRules {
             Notice::Length(len) => (0..=message.len()).step_by(*len).for_each(push),
         }
     }
+}
+
+/// A pattern may match single bytes; what is left of a text must stay UTF-8.
+fn whole_characters(text: &[u8], start: usize, end: usize) -> (usize, usize) {
+    let is_inner = |b: &&u8| **b & 0xc0 == 0x80;
+    let cut = text.get(start).is_some_and(|b| is_inner(&b));
+    let before = if cut { 1 + text[..start].iter().rev().take(2).take_while(is_inner).count() } else { 0 };
+    let behind = text[end..].iter().take(3).take_while(is_inner).count();
+    (start.saturating_sub(before), end + behind)
 }
 
 fn parse(rule: &UserRule) -> Result<Hir, ConfigError> {

@@ -4,10 +4,13 @@
 //! builds them and runs exactly these.
 
 mod check;
+mod client;
 mod crash;
 mod demo;
 mod figures;
+mod load;
 mod page;
+mod php;
 mod refusals;
 mod sdk;
 mod secrets;

@@ -1,94 +1,9 @@
-//! For the tests of programs that use this crate: a client that keeps its spans instead of sending them.
-//!
-//! ```
-//! use spanmill::{Provider, testing};
-//!
-//! let capture = testing::capture();
-//! Provider::new("acme-bank").call("authorize").declined("insufficient funds");
-//!
-//! let spans = capture.spans();
-//! assert_eq!(spans[0].name, "acme-bank authorize");
-//! assert_eq!(spans[0].tag("spanmill.outcome"), Some(&"declined".into()));
-//! ```
-
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+//! Spans of a capture, read back from their bytes.
 
 use spanmill_proto::otlp::{any_value, event, key_value, span, status};
-use spanmill_proto::wire::{self, Field, Fields, Malformed};
+use spanmill_proto::wire::{Field, Fields, Malformed};
 
-use crate::engine::Engine;
 use crate::id::{SpanId, TraceId};
-use crate::recorder::{Settings, Stats};
-use crate::settings::InitError;
-
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-
-/// Starts a client that keeps its spans. Captures of other tests wait until this one is dropped, because the
-/// client is one per process; spans of tests that capture nothing are captured as well if they run meanwhile.
-///
-/// # Panics
-/// When the program has started the client itself.
-pub fn capture() -> Capture {
-    let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let engine = start().expect("a capture needs that the program's own guard was dropped before");
-    Capture { engine, _turn: turn }
-}
-
-fn start() -> Result<&'static Engine, InitError> {
-    Engine::start_capture(Settings::from_env("rust")?)
-}
-
-/// The spans that ended since [`capture`].
-#[derive(Debug)]
-pub struct Capture {
-    engine: &'static Engine,
-    _turn: MutexGuard<'static, ()>,
-}
-
-impl Capture {
-    /// The spans so far, in the order in which they ended.
-    pub fn spans(&self) -> Vec<CapturedSpan> {
-        let decode = |bytes: &Vec<u8>| CapturedSpan::decode(bytes).expect("the recorder writes valid spans");
-        self.engine.captured().iter().map(decode).collect()
-    }
-
-    /// The same as bytes: the content of an OTLP `Span` message each. Nothing unmasked may be in there.
-    pub fn encoded(&self) -> Vec<Vec<u8>> {
-        self.engine.captured()
-    }
-
-    /// The spans as an indented tree, one line each: what a test can compare with a drawing.
-    pub fn tree(&self) -> String {
-        let spans = self.spans();
-        let is_known = |id: SpanId| spans.iter().any(|span| span.span_id == id);
-        let mut out = String::new();
-        for root in spans.iter().filter(|span| !span.parent_span_id.is_some_and(is_known)) {
-            draw(&spans, root, 0, &mut out);
-        }
-        out
-    }
-
-    /// The client's counters.
-    pub fn stats(&self) -> Stats {
-        self.engine.stats()
-    }
-}
-
-fn draw(spans: &[CapturedSpan], span: &CapturedSpan, depth: usize, out: &mut String) {
-    out.push_str(&"  ".repeat(depth));
-    out.push_str(&span.name);
-    out.push('\n');
-    for child in spans.iter().filter(|child| child.parent_span_id == Some(span.span_id)) {
-        draw(spans, child, depth + 1, out);
-    }
-}
-
-impl Drop for Capture {
-    fn drop(&mut self) {
-        self.engine.stop(Duration::ZERO);
-    }
-}
 
 /// A span as it would have been sent.
 #[derive(Debug, Clone, PartialEq)]
@@ -164,7 +79,7 @@ impl CapturedSpan {
         find(&self.tags, key)
     }
 
-    fn decode(bytes: &[u8]) -> Result<CapturedSpan, Malformed> {
+    pub(super) fn decode(bytes: &[u8]) -> Result<CapturedSpan, Malformed> {
         let mut out = CapturedSpan {
             trace_id: TraceId([0; 16]),
             span_id: SpanId([0; 8]),
@@ -260,7 +175,7 @@ fn tag(field: &Field<'_>) -> Result<(String, CapturedValue), Malformed> {
     Ok(tag)
 }
 
-fn value(mut fields: wire::Fields<'_>) -> Result<CapturedValue, Malformed> {
+fn value(mut fields: Fields<'_>) -> Result<CapturedValue, Malformed> {
     let mut out = CapturedValue::List(Vec::new());
     while let Some(field) = fields.next()? {
         out = match field.number {

@@ -6,6 +6,7 @@
 mod board;
 mod cache;
 pub mod environment;
+mod failure;
 mod figures;
 #[cfg(test)]
 mod fixture;

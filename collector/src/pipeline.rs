@@ -34,8 +34,6 @@ const STOP_EXPOSE: Duration = Duration::from_secs(1);
 /// Why the daemon can't start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    #[error("the masking rules can't be compiled: {0}")]
-    Mask(#[from] spanmill_mask::ConfigError),
     #[error("the journal in {dir} can't be opened: {cause}")]
     Journal { dir: String, cause: io::Error },
     #[error(transparent)]
@@ -60,7 +58,7 @@ impl Pipeline {
     pub fn start(config: Config, clock: &Clock) -> Result<Pipeline, StartError> {
         let outcomes = Arc::new(Outcomes::default());
         let draining = Arc::new(AtomicBool::new(false));
-        let masking = Masking::new(Arc::new(spanmill_mask::Masker::new(config.mask)?), Arc::clone(&outcomes));
+        let masking = Masking::new(config.mask, Arc::clone(&outcomes));
         let page = listen::bind(config.expose.listen)?;
 
         let dir = config.journal.dir.display().to_string();

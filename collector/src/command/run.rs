@@ -44,11 +44,16 @@ impl Run {
             // Before the first thread starts, so that an early signal is not the default one.
             let mut terminate = signal(SignalKind::terminate())?;
             let mut interrupt = signal(SignalKind::interrupt())?;
+            let mut hangup = signal(SignalKind::hangup())?;
             let pipeline = Pipeline::start(config, &Clock::default())?;
             pipeline.announce();
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
+            loop {
+                tokio::select! {
+                    _ = terminate.recv() => break,
+                    _ = interrupt.recv() => break,
+                    // Other daemons reload on it, so somebody will send it; the default would be to die.
+                    _ = hangup.recv() => tracing::warn!("SIGHUP: a running daemon can't reload; restart it"),
+                }
             }
             tracing::info!("stopping");
             pipeline.stop().await;

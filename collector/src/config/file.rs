@@ -103,7 +103,7 @@ otlp_listener!(OtlpHttp, 4318);
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Local {
-    /// Default: `/run/spanmill/spanmill.sock` for root, else `$XDG_RUNTIME_DIR/spanmill/spanmill.sock`.
+    /// Default: see `resolve::default_socket`.
     pub path: Option<PathBuf>,
     /// Octal, default `0660`.
     pub mode: Option<Spanned<String>>,
@@ -116,14 +116,14 @@ pub struct Local {
 pub struct Mask {
     pub pan: Pan,
     /// Attribute keys that are treated as secret beside the built-in ones.
-    pub keys_add: Vec<String>,
+    pub keys_add: Spanned<Vec<String>>,
     /// Attribute keys whose values stay; never honoured for card verification values, PINs and track data.
-    pub keep_keys: Vec<String>,
+    pub keep_keys: Spanned<Vec<String>>,
 }
 
 impl Default for Mask {
     fn default() -> Mask {
-        Mask { pan: Pan::First6Last4, keys_add: Vec::new(), keep_keys: Vec::new() }
+        Mask { pan: Pan::First6Last4, keys_add: unplaced(Vec::new()), keep_keys: unplaced(Vec::new()) }
     }
 }
 
@@ -185,8 +185,8 @@ pub enum Protocol {
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rollup {
-    pub providers_max: usize,
-    pub operations_max: usize,
+    pub providers_max: Spanned<usize>,
+    pub operations_max: Spanned<usize>,
     /// Values of `deployment.environment.name` that are production.
     pub production: Vec<String>,
 }
@@ -194,8 +194,8 @@ pub struct Rollup {
 impl Default for Rollup {
     fn default() -> Rollup {
         Rollup {
-            providers_max: 512,
-            operations_max: 32,
+            providers_max: unplaced(512),
+            operations_max: unplaced(32),
             production: ["production", "prod", "live"].map(str::to_owned).to_vec(),
         }
     }
@@ -228,7 +228,7 @@ pub struct Provider {
     #[serde(default)]
     pub ports: Vec<u16>,
     #[serde(default)]
-    pub path_prefixes: Vec<String>,
+    pub path_prefixes: Vec<Spanned<String>>,
     pub timeout: Option<Time>,
     #[serde(default)]
     pub internal: bool,

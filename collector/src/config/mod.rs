@@ -8,9 +8,12 @@ mod resolve;
 mod units;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub use file::File;
 pub use place::Error;
+
+use spanmill_mask::Masker;
 
 use crate::{expose, forward, journal, receive, rollup};
 
@@ -19,7 +22,8 @@ use crate::{expose, forward, journal, receive, rollup};
 pub struct Config {
     pub data_dir: PathBuf,
     pub receive: receive::Config,
-    pub mask: spanmill_mask::Config,
+    /// The compiled rules.
+    pub mask: Arc<Masker>,
     pub journal: journal::Config,
     pub forward: Vec<forward::Config>,
     pub rollup: rollup::Config,
@@ -47,7 +51,8 @@ impl Config {
         let config = resolve::resolve(file.clone(), None, &source)?;
         // A default that depends on who asks: shown as it came out here.
         file.receive.local.path = Some(config.receive.local.path);
-        Ok(toml::to_string(&file).expect("every type of the file can be written as TOML"))
+        let text = toml::to_string(&file).expect("every type of the file can be written as TOML");
+        Ok(source.without_environment(text))
     }
 }
 

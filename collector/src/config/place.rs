@@ -48,22 +48,22 @@ impl Error {
 pub struct Source {
     path: PathBuf,
     text: String,
-    /// True where the text holds values of the environment: values are then not shown in errors.
-    filled: bool,
+    /// Values that came from the environment, and the names they have there. None of them is shown.
+    filled: Vec<(String, String)>,
 }
 
 impl Source {
     /// The embedded defaults: no text to point at.
     pub fn embedded() -> Source {
-        Source { path: "embedded defaults".into(), text: String::new(), filled: false }
+        Source { path: "embedded defaults".into(), text: String::new(), filled: Vec::new() }
     }
 
     /// Replaces each `${NAME}` outside of comment lines by what `variable` says.
     pub fn new(path: &Path, text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Source, Error> {
-        let mut source = Source { path: path.to_owned(), text: String::new(), filled: false };
+        let mut source = Source { path: path.to_owned(), text: String::new(), filled: Vec::new() };
         for (index, line) in text.split_inclusive('\n').enumerate() {
-            let mut rest = line;
-            while let Some(start) = rest.find("${").filter(|_| !line.trim_start().starts_with('#')) {
+            let (mut rest, comment) = line.split_at(comment_start(line));
+            while let Some(start) = rest.find("${") {
                 let name = rest[start + 2..].split('}').next().unwrap_or_default();
                 let value = variable(name).ok_or_else(|| Error {
                     file: path.to_owned(),
@@ -74,12 +74,21 @@ impl Source {
                 })?;
                 source.text.push_str(&rest[..start]);
                 source.text.push_str(&escaped(&value));
-                source.filled = true;
+                source.filled.push((escaped(&value), name.to_owned()));
                 rest = rest[start + 2 + name.len()..].strip_prefix('}').unwrap_or_default();
             }
             source.text.push_str(rest);
+            source.text.push_str(comment);
         }
         Ok(source)
+    }
+
+    /// `text` with each value that came from the environment under its name again.
+    pub fn without_environment(&self, mut text: String) -> String {
+        for (value, name) in self.filled.iter().filter(|(value, _)| !value.is_empty()) {
+            text = text.replace(value, &format!("${{{name}}}"));
+        }
+        text
     }
 
     pub fn text(&self) -> &str {
@@ -107,7 +116,7 @@ impl Source {
             Some(table) => format!("{table}.{}", key.trim()),
             None => key.trim().to_owned(),
         });
-        let value = assignment.filter(|_| !self.filled).map(|(_, value)| value.trim().to_owned());
+        let value = assignment.filter(|_| self.filled.is_empty()).map(|(_, value)| value.trim().to_owned());
         Error {
             file: self.path.clone(),
             line: Some(before.matches('\n').count() + 1).filter(|_| !self.text.is_empty()),
@@ -116,6 +125,23 @@ impl Source {
             message: message.into(),
         }
     }
+}
+
+/// Where the comment of a line begins: at the first `#` outside of quotes, else at its end.
+fn comment_start(line: &str) -> usize {
+    let mut quote = None;
+    let mut escaped = false;
+    for (at, byte) in line.bytes().enumerate() {
+        match (quote, byte) {
+            _ if escaped => escaped = false,
+            (Some(b'"'), b'\\') => escaped = true,
+            (Some(open), close) if open == close => quote = None,
+            (None, b'"' | b'\'') => quote = Some(byte),
+            (None, b'#') => return at,
+            _ => {}
+        }
+    }
+    line.len()
 }
 
 /// The name of the last table that begins in `text`.

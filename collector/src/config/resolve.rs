@@ -1,10 +1,14 @@
 //! From what was typed to what each stage uses, with every check that spans more than one key.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Uri};
+use rustix::fs::Access;
+use spanmill_mask::{ConfigError, Masker};
 use toml::Spanned;
 
 use super::Config;
@@ -17,6 +21,10 @@ use crate::{expose, forward, journal, receive, rollup};
 /// A segment is the unit of deletion: at 64 MiB the smallest journal still has eight.
 const SEGMENT_SIZE: u64 = 64 << 20;
 const JOURNAL_SIZE_MIN: u64 = 8 * SEGMENT_SIZE;
+/// A row on a page each, and some 100 KiB of windows.
+const PROVIDERS_MAX: usize = 10_000;
+/// Each is a label of every provider's metrics; more is a name made of data.
+const OPERATIONS_MAX: usize = 1_000;
 /// Receivers take 4 MiB by default; the rest is room for framing and for what they count differently.
 const REQUEST_MAX: usize = 3_584 << 10;
 /// A destination that has not answered by then is asked again.
@@ -32,19 +40,13 @@ pub fn resolve(file: File, data_dir: Option<PathBuf>, source: &Source) -> Result
         .collect::<Result<_, _>>()?;
     Ok(Config {
         receive: receiving(file.receive, &data_dir, source)?,
-        mask: masking(file.mask),
+        mask: masking(file.mask, source)?,
         journal: journaling(&file.journal, &data_dir, source)?,
         forward,
         rollup: rollup::Config {
-            registry: registry::Config {
-                providers: file
-                    .provider
-                    .into_iter()
-                    .map(|provider| named(provider, source))
-                    .collect::<Result<_, _>>()?,
-            },
-            providers_max: file.rollup.providers_max,
-            operations_max: file.rollup.operations_max,
+            registry: registry::Config { providers: providers(file.provider, source)? },
+            providers_max: within(&file.rollup.providers_max, PROVIDERS_MAX, source)?,
+            operations_max: within(&file.rollup.operations_max, OPERATIONS_MAX, source)?,
             production: file.rollup.production,
         },
         expose: expose::Config {
@@ -109,14 +111,20 @@ fn local(file: file::Local, data_dir: &Path, source: &Source) -> Result<receive:
     Ok(receive::Local { path: file.path.unwrap_or_else(|| default_socket(data_dir)), mode, group })
 }
 
-/// Root has `/run`; a user has `$XDG_RUNTIME_DIR`, and where that is missing the data directory.
+/// Where the clients look by themselves: `/run/spanmill` for root, `$XDG_RUNTIME_DIR/spanmill` for a user, and
+/// `/run/spanmill` again where that variable is missing, as for a service whose manager made that folder. Where
+/// it did not, the data directory, which clients must be told.
 fn default_socket(data_dir: &Path) -> PathBuf {
+    let of_system = Path::new("/run/spanmill");
     if rustix::process::geteuid().is_root() {
-        return "/run/spanmill/spanmill.sock".into();
+        return of_system.join("spanmill.sock");
     }
-    match std::env::var_os("XDG_RUNTIME_DIR") {
-        Some(dir) => PathBuf::from(dir).join("spanmill/spanmill.sock"),
-        None => data_dir.join("spanmill.sock"),
+    if let Some(dir) = std::env::var_os("XDG_RUNTIME_DIR").filter(|dir| !dir.is_empty()) {
+        return PathBuf::from(dir).join("spanmill/spanmill.sock");
+    }
+    match rustix::fs::access(of_system, Access::WRITE_OK) {
+        Ok(()) => of_system.join("spanmill.sock"),
+        Err(_) => data_dir.join("spanmill.sock"),
     }
 }
 
@@ -126,17 +134,23 @@ fn group_id(name: &str) -> Option<u32> {
     line.split(':').nth(2)?.parse().ok()
 }
 
-fn masking(file: file::Mask) -> spanmill_mask::Config {
-    spanmill_mask::Config {
+fn masking(file: file::Mask, source: &Source) -> Result<Arc<Masker>, Error> {
+    let spans = (file.keys_add.span(), file.keep_keys.span());
+    let config = spanmill_mask::Config {
         pan: match file.pan {
             file::Pan::First6Last4 => spanmill_mask::PanOutput::First6Last4,
             file::Pan::Last4 => spanmill_mask::PanOutput::Last4,
             file::Pan::Full => spanmill_mask::PanOutput::Full,
         },
-        keys_add: file.keys_add,
-        keep_keys: file.keep_keys,
+        keys_add: file.keys_add.into_inner(),
+        keep_keys: file.keep_keys.into_inner(),
         ..Default::default()
-    }
+    };
+    let masker = Masker::new(config).map_err(|error| {
+        let span = if matches!(error, ConfigError::KeptSecret(_)) { spans.1 } else { spans.0 };
+        source.error(span, error.to_string())
+    })?;
+    Ok(Arc::new(masker))
 }
 
 fn journaling(file: &file::Journal, data_dir: &Path, source: &Source) -> Result<journal::Config, Error> {
@@ -232,6 +246,27 @@ fn jaeger_ui(url: Option<Spanned<String>>, source: &Source) -> Result<Option<Str
     Ok(Some(url.into_inner().trim_end_matches('/').to_owned()))
 }
 
+/// A limit that is at least 1 and at most `max`.
+fn within(limit: &Spanned<usize>, max: usize, source: &Source) -> Result<usize, Error> {
+    match *limit.get_ref() {
+        value if (1..=max).contains(&value) => Ok(value),
+        _ => Err(source.error(limit.span(), format!("write a number from 1 to {max}"))),
+    }
+}
+
+fn providers(files: Vec<file::Provider>, source: &Source) -> Result<Vec<registry::Provider>, Error> {
+    let mut names = HashSet::new();
+    let mut providers = Vec::with_capacity(files.len());
+    for file in files {
+        if !names.insert(file.name.get_ref().clone()) {
+            let message = "another [[provider]] table has this name; put the rules of both into one";
+            return Err(source.error(file.name.span(), message));
+        }
+        providers.push(named(file, source)?);
+    }
+    Ok(providers)
+}
+
 fn named(file: file::Provider, source: &Source) -> Result<registry::Provider, Error> {
     let name = file.name.get_ref();
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
@@ -256,13 +291,20 @@ fn named(file: file::Provider, source: &Source) -> Result<registry::Provider, Er
             return Err(source.error(host.span(), message));
         }
     }
+    if let Some(prefix) = file.path_prefixes.iter().find(|prefix| !prefix.get_ref().starts_with('/')) {
+        return Err(source.error(prefix.span(), "a path begins with a slash, e.g. \"/pay\""));
+    }
     Ok(registry::Provider {
         name: file.name.into_inner(),
         aliases: file.aliases,
-        hosts: file.hosts.into_iter().map(|host| host.into_inner().to_ascii_lowercase()).collect(),
+        hosts: file
+            .hosts
+            .into_iter()
+            .map(|host| host.into_inner().trim_end_matches('.').to_ascii_lowercase())
+            .collect(),
         cidrs,
         ports: file.ports,
-        path_prefixes: file.path_prefixes,
+        path_prefixes: file.path_prefixes.into_iter().map(Spanned::into_inner).collect(),
         timeout: file.timeout.map(|time| time.0),
         internal: file.internal,
         decline_when: file.decline_when,

@@ -56,6 +56,11 @@ fn an_error_names_line_key_value_and_fix() {
         &[":2: ", "forward.jaeger.endpoint", "http://host:port"],
     );
     check("[forward.jaeger]\nendpoint = \"http://jaeger\"", &[":2: ", "port is missing"]);
+    check("[mask]\nkeep_keys = [\"cvv\"]", &[":2: ", "mask.keep_keys", "remove it"]);
+    check("[mask]\npan = \"full\"\nkeys_add = [\"--\"]", &[":3: ", "mask.keys_add", "no letter"]);
+    check("[rollup]\noperations_max = 0", &[":2: ", "rollup.operations_max = 0", "1 to"]);
+    check("[[provider]]\nname = \"b\"\n[[provider]]\nname = \"b\"", &[":4: ", "provider.name", "one"]);
+    check("[[provider]]\nname = \"b\"\npath_prefixes = [\"pay\"]", &[":3: ", "slash"]);
     check("[expose]\njaeger_ui = \"jaeger\"", &[":2: ", "http://jaeger:16686"]);
     check("[receive.otlp_grpc.auth]\nbearer_tokens_file = \"/nowhere/t\"", &[":2: ", "can't be read"]);
     check("x = \"${NOWHERE}\"", &[":1: ", "${NOWHERE}", "environment"]);
@@ -78,12 +83,14 @@ fn a_destination_that_is_the_daemon_itself_is_refused() {
 
 #[test]
 fn the_environment_is_filled_in_and_never_shown() {
-    let text = "# ${UNSET} in a comment is left alone\n[forward.jaeger]\nendpoint = \"http://j:4317\"\n\
+    let text = "# ${UNSET} in a comment is left alone\n[forward.jaeger] # \"${UNSET}\"\nendpoint = \"http://j:4317\"\n\
                 headers = { tenant = \"${TENANT}\" }\n";
     let config = parse(text).unwrap();
     assert_eq!(config.forward[0].headers[0].1, "blue \"1\"");
     let error = parse("[journal]\nmax_size = \"${TENANT}\"").unwrap_err().to_string();
     assert!(error.contains("journal.max_size") && !error.contains("blue"), "{error}");
+    let source = Source::new(Path::new("f"), "a = \"${T}\"", |_| Some("b\"lue".to_owned())).unwrap();
+    assert_eq!(source.without_environment("a = \"b\\\"lue\"".to_owned()), "a = \"${T}\"");
 }
 
 #[test]

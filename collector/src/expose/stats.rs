@@ -29,6 +29,8 @@ struct Answer {
     name_conflicts: u64,
     /// Batches that the roll-up could not read to their end.
     unreadable_batches: u64,
+    /// Spans that the roll-up could not read from the journal: deleted before, or corrupt.
+    missed: u64,
     journal: journal::Status,
     destinations: BTreeMap<String, forward::Status>,
 }
@@ -43,7 +45,8 @@ struct Late {
 pub(super) async fn stats(State(api): State<Arc<Api>>) -> Response {
     let (facts, outcomes) = (&api.facts, api.facts.outcomes());
     let rollup = facts.rollup();
-    // The destinations first: what arrives in between then makes received larger than their sums, never smaller.
+    // The destinations first: what arrives in between then makes received larger than their sums, but for the
+    // instant between a write and its being counted.
     let destinations = facts.destinations().into_iter().collect();
     Json(Answer {
         destinations,
@@ -56,6 +59,7 @@ pub(super) async fn stats(State(api): State<Arc<Api>>) -> Response {
         backwards: rollup.backwards,
         name_conflicts: rollup.name_conflicts,
         unreadable_batches: rollup.unreadable_batches,
+        missed: rollup.missed,
         journal: facts.journal(),
     })
     .into_response()

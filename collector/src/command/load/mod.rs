@@ -53,6 +53,9 @@ const IN_FLIGHT_MAX: usize = 64;
 /// How long the last answers are waited for.
 const LAST_ANSWERS: Duration = Duration::from_secs(10);
 
+/// Longest latency that is told apart.
+const LATENCY_MAX_US: u64 = 60_000_000;
+
 /// What became of one request.
 struct Answered {
     spans: u64,
@@ -113,7 +116,8 @@ struct Tally {
 impl Tally {
     /// Counts answers until the last sender is gone, with a line each second.
     async fn of(mut answers: mpsc::Receiver<Answered>) -> Tally {
-        let mut tally = Tally { took_us: Histogram::new(3).ok(), ..Tally::default() };
+        let mut tally =
+            Tally { took_us: Histogram::new_with_max(LATENCY_MAX_US, 3).ok(), ..Tally::default() };
         let mut seconds = interval(Duration::from_secs(1));
         seconds.tick().await;
         loop {

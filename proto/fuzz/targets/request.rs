@@ -11,5 +11,5 @@ mod choices;
 mod schema;
 
 libfuzzer_sys::fuzz_target!(|decisions: &[u8]| {
-    checks::everything(&choices::request(&mut choices::Choices(decisions)));
+    checks::everything(&choices::request(&mut choices::Choices::planting(&[], decisions)));
 });

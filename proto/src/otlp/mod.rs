@@ -30,6 +30,12 @@ pub mod resource {
     pub const DROPPED_ATTRIBUTES_COUNT: u32 = 2;
     pub const ENTITY_REFS: u32 = 3;
 }
+pub mod entity_ref {
+    pub const SCHEMA_URL: u32 = 1;
+    pub const TYPE: u32 = 2;
+    pub const ID_KEYS: u32 = 3;
+    pub const DESCRIPTION_KEYS: u32 = 4;
+}
 pub mod scope_spans {
     pub const SCOPE: u32 = 1;
     pub const SPANS: u32 = 2;

@@ -3,18 +3,31 @@
 
 use spanmill_proto::wire;
 
-use super::schema::{Kind, REQUEST, Schema};
+use super::schema::{Kind, REQUEST, SPAN, Schema};
 
 /// Values nested in values end here: far below the limits of either reader.
 const VALUE_DEPTH_MAX: u32 = 24;
 
 /// Decisions; when the bytes are used up every answer is 0.
-pub struct Choices<'a>(pub &'a [u8]);
+pub struct Choices<'a> {
+    decisions: &'a [u8],
+    /// Text that the message should hold here and there.
+    planted: &'a [&'a str],
+    /// Whether parts of the message may be malformed.
+    may_be_wrong: bool,
+}
 
-impl Choices<'_> {
+impl<'a> Choices<'a> {
+    /// With `planted` in its text. If there is any, spans have valid ids too, so that none is cut out.
+    pub fn planting(planted: &'a [&'a str], decisions: &'a [u8]) -> Choices<'a> {
+        let mut choices = Choices { decisions, planted, may_be_wrong: false };
+        choices.may_be_wrong = choices.once_in(4);
+        choices
+    }
+
     fn byte(&mut self) -> u8 {
-        let Some((first, rest)) = self.0.split_first() else { return 0 };
-        self.0 = rest;
+        let Some((first, rest)) = self.decisions.split_first() else { return 0 };
+        self.decisions = rest;
         *first
     }
 
@@ -29,6 +42,12 @@ impl Choices<'_> {
         self.byte() % n == n - 1
     }
 
+    /// A flaw about once in `n` places of a message that may have some. Decided for the message as a whole, because
+    /// of long ones with a small chance everywhere hardly any would be right.
+    fn is_wrong(&mut self, n: u8) -> bool {
+        self.may_be_wrong && self.once_in(n)
+    }
+
     fn number(&mut self) -> u64 {
         let width = self.below(9);
         (0..width).fold(0, |number, _| number << 8 | u64::from(self.byte()))
@@ -40,7 +59,11 @@ impl Choices<'_> {
     }
 
     fn text(&mut self) -> Vec<u8> {
-        let anything = self.once_in(64);
+        if !self.planted.is_empty() && self.once_in(2) {
+            let planted = self.planted;
+            return planted[self.below(planted.len())].into();
+        }
+        let anything = self.is_wrong(64);
         let mut text = self.bytes();
         if !anything {
             text.iter_mut().for_each(|byte| *byte = b'!' + *byte % 90);
@@ -91,7 +114,7 @@ impl Choices<'_> {
                     let inner = self.unknown_number();
                     self.put_any_field(out, inner, depth + 1);
                 }
-                let end = if self.once_in(32) { number + 1 } else { number };
+                let end = if self.is_wrong(32) { number + 1 } else { number };
                 self.put_tag(out, end, 4);
             }
             _ => {
@@ -113,7 +136,12 @@ pub fn request(choices: &mut Choices<'_>) -> Vec<u8> {
 
 fn message(schema: &Schema, choices: &mut Choices<'_>, depth: u32) -> Vec<u8> {
     let mut out = Vec::new();
-    let fields = choices.below(if depth == 0 { 5 } else { 10 });
+    // Wide down to the attributes of a span; values inside values get narrow, or the first would use up all.
+    let fields = choices.below(match depth {
+        0 => 5,
+        1..=5 => 10,
+        _ => 3,
+    });
     for _ in 0..fields {
         if choices.once_in(20) {
             let number = choices.unknown_number();
@@ -124,7 +152,7 @@ fn message(schema: &Schema, choices: &mut Choices<'_>, depth: u32) -> Vec<u8> {
         let down = (depth < 3).then(|| schema.field(depth.min(1) + 1)).flatten();
         let any = &schema.fields[choices.below(schema.fields.len())];
         let field = down.filter(|_| choices.once_in(2)).unwrap_or(any);
-        if choices.once_in(128) {
+        if choices.is_wrong(128) {
             choices.put_any_field(&mut out, field.number, 0);
             continue;
         }
@@ -156,6 +184,10 @@ fn message(schema: &Schema, choices: &mut Choices<'_>, depth: u32) -> Vec<u8> {
                 out.extend_from_slice(&choices.number().to_le_bytes());
             }
         }
+    }
+    if !choices.planted.is_empty() && std::ptr::eq(schema, &SPAN) {
+        wire::put_bytes(&mut out, 1, b"a trace's 16 id.");
+        wire::put_bytes(&mut out, 2, b"an id: 8");
     }
     out
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
-use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, InstrumentationScope, KeyValueList};
+use opentelemetry_proto::tonic::common::v1::{
+    AnyValue, ArrayValue, EntityRef, InstrumentationScope, KeyValueList,
+};
 use opentelemetry_proto::tonic::trace::v1::span::{Event, Link};
 use opentelemetry_proto::tonic::trace::v1::{Span, Status};
 use prost::Message;
@@ -201,6 +203,12 @@ fn poisoned(trace_id: &[u8], planted: &mut Planted) -> ExportTraceServiceRequest
     resource.attributes.push(text("service.version", &card("resource attribute")));
     resource.attributes.push(text(&card("resource attribute key"), "x"));
     resource.attributes.push(text("host.name", &card("host name")));
+    resource.entity_refs.push(EntityRef {
+        schema_url: format!("https://schema.example/entity/{}", card("schema URL of an entity")),
+        r#type: "service".to_owned(),
+        id_keys: vec![card("key of an entity")],
+        description_keys: vec![card("description key of an entity")],
+    });
     let scope_spans = &mut resource_spans.scope_spans[0];
     scope_spans.schema_url = format!("https://schema.example/{}", card("schema URL of the scope"));
     scope_spans.scope = Some(InstrumentationScope {

@@ -23,6 +23,8 @@ pub(crate) struct Pass<'a> {
     pub edits: Vec<Edit>,
     /// Everything before this is removed already: no key in it is looked at, which keeps the pass linear.
     pub done: usize,
+    /// Objects and arrays under a card number key are looked at up to here.
+    pub walked: usize,
     /// The last `@` behind a URL's user, and where the user starts.
     pub user: Option<(usize, usize)>,
     /// Something is written in another way than plainly.
@@ -32,7 +34,8 @@ pub(crate) struct Pass<'a> {
 impl<'a> Pass<'a> {
     /// Runs all rules over `text`.
     pub(crate) fn over(text: &'a [u8], names: &'a Names, options: Options) -> Pass<'a> {
-        let mut pass = Pass { text, names, options, edits: Vec::new(), done: 0, user: None, veiled: false };
+        let mut pass =
+            Pass { text, names, options, edits: Vec::new(), done: 0, walked: 0, user: None, veiled: false };
         suspects(text, names, |suspect| rules::judge(&mut pass, suspect));
         pass
     }

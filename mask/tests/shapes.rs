@@ -33,6 +33,10 @@ fn json_at_every_depth() {
     check(r#"{"ids":[1, 4111111111111111]}"#, r#"{"ids":[1, "411111******1111"]}"#);
     check(r#"{"x":4111111111111111}"#, r#"{"x":"411111******1111"}"#);
     check(r#"{"cookies":[{"a":"b","n":1}],"x":1}"#, r#"{"cookies":[{"a":"[masked]","n":"[masked]"}],"x":1}"#);
+    check(
+        r#"{"creditCard":{"number":"4111111111111112","cvv":"123","name":"J"}}"#,
+        r#"{"creditCard":{"number":"411111******1112","cvv":"[masked]","name":"J"}}"#,
+    );
     check(r#"{"password":"cut off here"#, r#"{"password":"[masked]"#);
     check(r#"{"tok\u0065n":"abc"}"#, r#"{"tok\u0065n":"[masked]"}"#);
     check(r#"{"x":"4111\u003111\u003111111111"}"#, r#"{"x":"411111******1111"}"#);
@@ -83,6 +87,10 @@ fn xml() {
     check("<card cvv=\"123\" n=\"1\"/>", "<card cvv=\"[masked]\" n=\"1\"/>");
     check("<a><pan>4111111111111112</pan></a>", "<a><pan>411111******1112</pan></a>");
     check("<a><password>cut", "<a><password>[masked]");
+    check(
+        "<CreditCard><No>4111111111111112</No><Cvv>123</Cvv></CreditCard>",
+        "<CreditCard><No>411111******1112</No><Cvv>[masked]</Cvv></CreditCard>",
+    );
     check("<Track2><Data>;x=1</Data></Track2>", "<Track2><Data>[masked]</Data></Track2>");
     check("<x>&lt;cvv&gt;123&lt;/cvv&gt;</x>", "<x>&lt;cvv&gt;[masked]&lt;/cvv&gt;</x>");
     check("<param name=\"cvv\" value=\"123\"/>", "<param name=\"cvv\" value=\"[masked]\"/>");

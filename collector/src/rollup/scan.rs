@@ -49,15 +49,20 @@ impl<'a> Scan<'a> {
                 Ok(Some((u32::from(tag >> 3), Value::Varint(u64::from(value)))))
             }
             [] => Ok(None),
-            _ => self.next_of_any_form(),
+            _ => {
+                let Field { number, value, end, .. } = field_of_any_form(self.rest)?;
+                self.rest = &self.rest[end..];
+                Ok(Some((number, value)))
+            }
         }
     }
+}
 
-    fn next_of_any_form(&mut self) -> Result<Option<(u32, Value<'a>)>, Malformed> {
-        let Some(field) = Fields::of(self.rest).next()? else { return Ok(None) };
-        self.rest = &self.rest[field.end..];
-        Ok(Some((field.number, field.value)))
-    }
+/// By value and apart, so that the loops around [`Scan::next`] keep all they have in registers.
+#[cold]
+#[inline(never)]
+fn field_of_any_form(rest: &[u8]) -> Result<Field<'_>, Malformed> {
+    Fields::of(rest).next()?.ok_or(Malformed::Truncated)
 }
 
 /// The key of a `KeyValue`, and its value for [`Attribute::value`].
@@ -108,6 +113,7 @@ impl<'a> Attribute<'a> {
 }
 
 /// Reads a `KeyValue` of any form.
+#[inline(never)]
 fn whole(key_value: &[u8]) -> Result<(&[u8], Scalar<'_>), Malformed> {
     let value = Value::Bytes(key_value);
     otlp::attribute(&Field { number: 0, value, start: 0, after_tag: 0, content: 0, end: 0 })

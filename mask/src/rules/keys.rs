@@ -87,11 +87,14 @@ fn bare(pass: &mut Pass<'_>, class: Class, start: usize, json: Option<usize>, qu
     }
     let word = &text[start..end];
     // Codes and track data hold digits; "pin: wrong" and "track: the path" are prose.
-    let prose = class == Class::Sad && !word.iter().any(u8::is_ascii_digit);
+    let prose = class == Class::Sad && word.len() < PROSE_LEN_MAX && !word.iter().any(u8::is_ascii_digit);
     if !prose {
         pass.secret(class, start, end, json);
     }
 }
+
+/// No word is this long; what is goes, and is passed over only once.
+const PROSE_LEN_MAX: usize = 64;
 
 /// Whether the key that ends at `end` stands in a URL's query, where a `#` ends its value.
 fn in_query(text: &[u8], end: usize) -> bool {

@@ -36,9 +36,11 @@ pub(crate) fn label(pass: &mut Pass<'_>, from: usize) {
 
 /// Whether the `:` at `at` stands before the key of a pair that PHP serialized: `s:3:"cvv";s:3:"123";`.
 pub(crate) fn is_serialized(text: &[u8], at: usize) -> bool {
+    if text[at] != b':' || !matches!(text.get(at + 1), Some(b'"' | b'\\')) {
+        return false;
+    }
     let digits = text[..at].iter().rev().take(4).take_while(|b| b.is_ascii_digit()).count();
-    let opens = text[at] == b':' && matches!(text.get(at + 1), Some(b'"' | b'\\'));
-    opens && digits > 0 && text[..at - digits].ends_with(b"s:")
+    digits > 0 && text[..at - digits].ends_with(b"s:")
 }
 
 /// Masks the value of the serialized key behind the `:` at `at`.

@@ -10,6 +10,10 @@ use crate::place::{Quote, skip_space};
 /// `json` is where the closing quote of the key stands, in JSON.
 pub(crate) fn mask(pass: &mut Pass<'_>, class: Class, start: usize, json: Option<usize>) {
     let text = pass.text;
+    // A card number key around this one has asked the same of all that is inside.
+    if class == Class::Pan && start < pass.walked {
+        return;
+    }
     let mut depth = 0_usize;
     let mut at = start;
     while at < text.len() {
@@ -31,9 +35,9 @@ pub(crate) fn mask(pass: &mut Pass<'_>, class: Class, start: usize, json: Option
             break;
         }
     }
-    if class != Class::Pan {
-        pass.done = pass.done.max(at.min(text.len()));
-    }
+    // What is inside a card is not removed, so a key such as its CVV must still be looked at.
+    let passed = if class == Class::Pan { &mut pass.walked } else { &mut pass.done };
+    *passed = at.min(text.len()).max(*passed);
 }
 
 /// Masks one string, number or word unless it is a name; where it ends, or `None` when the string around ends here.

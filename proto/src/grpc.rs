@@ -1,6 +1,9 @@
 //! gRPC over HTTP/2 as far as unary OTLP calls need it: the five-byte message prefix, status codes and the
 //! percent-encoded `grpc-message`. After the gRPC HTTP/2 protocol description.
 
+/// Path of the one method of OTLP/gRPC for traces.
+pub const EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+
 /// Bytes before each message: one compression flag, then the length in network order.
 pub const PREFIX: usize = 5;
 

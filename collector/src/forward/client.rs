@@ -13,14 +13,13 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use spanmill_proto::grpc::EXPORT;
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::answer::{self, Accepted, Failure};
 use super::batch::Batch;
-
-const PATH: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 
 /// A destination that is up answers a connection attempt well within this, also across the world.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -56,7 +55,7 @@ impl Client {
         instance: u128,
     ) -> Client {
         let mut parts = endpoint.clone().into_parts();
-        parts.path_and_query = Some(http::uri::PathAndQuery::from_static(PATH));
+        parts.path_and_query = Some(http::uri::PathAndQuery::from_static(EXPORT));
         // Without an authority there is nothing to connect to, and that is what the first attempt says.
         let uri = Uri::from_parts(parts).unwrap_or_default();
         let mut headers = HeaderMap::new();

@@ -7,15 +7,13 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Response};
+pub use spanmill_proto::grpc::EXPORT;
 use spanmill_proto::grpc::{self, PREFIX};
 use spanmill_proto::wire;
 
 use super::answer::Answer;
 use super::response::{Failure, export_response};
 use super::{Accepted, Refusal};
-
-/// Path of the one method that is served.
-pub const EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 
 const CONTENT_TYPE_GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 

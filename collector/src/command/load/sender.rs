@@ -6,10 +6,8 @@ use http::{Request, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http2::{SendRequest, handshake};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use spanmill_proto::grpc::{self, Code};
+use spanmill_proto::grpc::{self, Code, EXPORT};
 use tokio::net::TcpStream;
-
-const PATH: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 
 /// Cheap to clone; clones share the connection.
 #[derive(Clone)]
@@ -23,7 +21,7 @@ impl Sender {
         let (Some("http"), Some(authority)) = (target.scheme_str(), target.authority()) else {
             return Err("write http://host:port".to_owned());
         };
-        let uri = format!("http://{authority}{PATH}").parse().map_err(|error| format!("{error}"))?;
+        let uri = format!("http://{authority}{EXPORT}").parse().map_err(|error| format!("{error}"))?;
         let address = (authority.host(), authority.port_u16().unwrap_or(4317));
         let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
         stream.set_nodelay(true).map_err(|error| error.to_string())?;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use spanmill_collector::command::{check, demo, explain, load, run};
+use spanmill_collector::command::{check, demo, explain, load, mask, run};
 
 /// Knows within seconds which external provider is slow, failing or hanging.
 #[derive(Debug, Parser)]
@@ -20,6 +20,7 @@ enum Command {
     Check(check::Check),
     Explain(explain::Explain),
     Load(load::Load),
+    Mask(mask::Mask),
 }
 
 /// `EX_USAGE` of sysexits.h: what the operator wrote can't be used.
@@ -57,6 +58,10 @@ fn main() -> ExitCode {
             }
             Err(error) => Err((USAGE, error.to_string())),
         },
+        Command::Mask(mask) => mask.run().map_err(|error| match error {
+            mask::Error::Io(error) => (1, error.to_string()),
+            other => (USAGE, other.to_string()),
+        }),
         Command::Load(load) => load.run().map_err(|error| (1, error.to_string())),
     };
     match ended {

@@ -4,4 +4,5 @@ pub mod check;
 pub mod demo;
 pub mod explain;
 pub mod load;
+pub mod mask;
 pub mod run;

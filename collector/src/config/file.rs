@@ -119,12 +119,32 @@ pub struct Mask {
     pub keys_add: Spanned<Vec<String>>,
     /// Attribute keys whose values stay; never honoured for card verification values, PINs and track data.
     pub keep_keys: Spanned<Vec<String>>,
+    /// Local parts of e-mail addresses.
+    pub email: bool,
+    pub iban: bool,
+    /// `[[mask.rule]]`: patterns of the operator's own.
+    pub rule: Vec<MaskRule>,
 }
 
 impl Default for Mask {
     fn default() -> Mask {
-        Mask { pan: Pan::First6Last4, keys_add: unplaced(Vec::new()), keep_keys: unplaced(Vec::new()) }
+        Mask {
+            pan: Pan::First6Last4,
+            keys_add: unplaced(Vec::new()),
+            keep_keys: unplaced(Vec::new()),
+            email: true,
+            iban: true,
+            rule: Vec::new(),
+        }
     }
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct MaskRule {
+    pub name: Spanned<String>,
+    /// A regular expression; what it matches is removed.
+    pub pattern: Spanned<String>,
 }
 
 /// What of a card number stays visible.

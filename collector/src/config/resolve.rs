@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Uri};
 use rustix::fs::Access;
-use spanmill_mask::{ConfigError, Masker};
+use spanmill_mask::{ConfigError, Masker, UserRule};
 use toml::Spanned;
 
 use super::Config;
@@ -135,7 +135,9 @@ fn group_id(name: &str) -> Option<u32> {
 }
 
 fn masking(file: file::Mask, source: &Source) -> Result<Arc<Masker>, Error> {
-    let spans = (file.keys_add.span(), file.keep_keys.span());
+    let (added, kept) = (file.keys_add.span(), file.keep_keys.span());
+    let rules: Vec<_> =
+        file.rule.iter().map(|rule| (rule.name.get_ref().clone(), rule.pattern.span())).collect();
     let config = spanmill_mask::Config {
         pan: match file.pan {
             file::Pan::First6Last4 => spanmill_mask::PanOutput::First6Last4,
@@ -144,10 +146,24 @@ fn masking(file: file::Mask, source: &Source) -> Result<Arc<Masker>, Error> {
         },
         keys_add: file.keys_add.into_inner(),
         keep_keys: file.keep_keys.into_inner(),
-        ..Default::default()
+        email: file.email,
+        iban: file.iban,
+        rules: file
+            .rule
+            .into_iter()
+            .map(|rule| UserRule { name: rule.name.into_inner(), pattern: rule.pattern.into_inner() })
+            .collect(),
     };
     let masker = Masker::new(config).map_err(|error| {
-        let span = if matches!(error, ConfigError::KeptSecret(_)) { spans.1 } else { spans.0 };
+        let of_rule =
+            |wanted: &str| rules.iter().find(|(name, _)| name == wanted).map(|(_, span)| span.clone());
+        let last = rules.last().map(|(_, span)| span.clone());
+        let span = match &error {
+            ConfigError::EmptyKey(_) | ConfigError::LongKey(_) => added,
+            ConfigError::KeptSecret(_) => kept,
+            ConfigError::Rule { name, .. } => of_rule(name).unwrap_or_default(),
+            ConfigError::TooManyRules { .. } | ConfigError::LargeRules { .. } => last.unwrap_or_default(),
+        };
         source.error(span, error.to_string())
     })?;
     Ok(Arc::new(masker))

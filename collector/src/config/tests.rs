@@ -58,6 +58,7 @@ fn an_error_names_line_key_value_and_fix() {
     check("[forward.jaeger]\nendpoint = \"http://jaeger\"", &[":2: ", "port is missing"]);
     check("[mask]\nkeep_keys = [\"cvv\"]", &[":2: ", "mask.keep_keys", "remove it"]);
     check("[mask]\npan = \"full\"\nkeys_add = [\"--\"]", &[":3: ", "mask.keys_add", "no letter"]);
+    check("[[mask.rule]]\nname = \"a\"\npattern = \"(\"", &[":3: ", "mask.rule.pattern", "\"a\""]);
     check("[rollup]\noperations_max = 0", &[":2: ", "rollup.operations_max = 0", "1 to"]);
     check("[[provider]]\nname = \"b\"\n[[provider]]\nname = \"b\"", &[":4: ", "provider.name", "one"]);
     check("[[provider]]\nname = \"b\"\npath_prefixes = [\"pay\"]", &[":3: ", "slash"]);

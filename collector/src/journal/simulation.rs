@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 
@@ -88,7 +89,8 @@ impl World {
         match self.random.below(100) {
             0..50 => self.write(),
             50..65 => self.follow(),
-            65..75 => self.log.retain(self.now_unix_ns),
+            65..73 => self.log.retain(self.now_unix_ns),
+            73..75 => drop(self.log.probe(self.now_unix_ns)),
             75..84 => self.fail(),
             84..90 => self.log.shared().state().tail = tail::Tail::default(),
             90..94 => self.reopen(false),
@@ -258,6 +260,8 @@ impl World {
     /// However it ended, a working disk is written to again, and what waited is all there.
     fn end(mut self) {
         self.disk.set_faults(Faults::default());
+        self.log.probe(self.now_unix_ns).expect("a working disk can be written");
+        assert!(self.log.shared().writable.load(Ordering::Relaxed), "seed {}", self.seed);
         let before = self.fates.len();
         self.write();
         assert!(self.fates[before..].iter().all(|fate| matches!(fate, Fate::Kept(_))), "seed {}", self.seed);

@@ -145,6 +145,8 @@ pub fn run(
         if !group.is_empty() {
             let written = write(&mut log, &mut group, clock.unix_ns(), outcomes);
             healthy = note(healthy, written.err().as_ref());
+        } else if !healthy {
+            healthy = note(healthy, log.probe(clock.unix_ns()).err().as_ref());
         }
         log.retain(clock.unix_ns());
     }

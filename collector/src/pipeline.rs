@@ -22,7 +22,7 @@ use crate::listen;
 use crate::mask::{Masked, Masking};
 use crate::outcome::Outcomes;
 use crate::receive::{self, Accepted, ReceivedBatch, Refusal, Sink};
-use crate::rollup;
+use crate::rollup::{self, Rollup};
 
 /// Senders are asked to come back after this when the journal can't take their batch.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -48,6 +48,7 @@ pub enum StartError {
 pub struct Pipeline {
     receiver: receive::Receiver,
     journal: Journal,
+    rollup: Rollup,
     destinations: Arc<Vec<Destination>>,
     server: expose::Server,
     draining: Arc<AtomicBool>,
@@ -69,7 +70,7 @@ impl Pipeline {
         let destinations = destinations.map(|config| forward::start(config, &journal, clock.clone()));
         let destinations = Arc::new(destinations.collect::<Vec<_>>());
         let sources = Sources {
-            rollup,
+            rollup: rollup.clone(),
             journal: journal.clone(),
             destinations: Arc::clone(&destinations),
             outcomes: Arc::clone(&outcomes),
@@ -79,7 +80,7 @@ impl Pipeline {
         let server = expose::start(&config.expose, page, sources)?;
         let path = Path { masking, journal: journal.clone(), outcomes: Arc::clone(&outcomes) };
         let receiver = receive::start(config.receive, &path, clock, &outcomes)?;
-        Ok(Pipeline { receiver, journal, destinations, server, draining })
+        Ok(Pipeline { receiver, journal, rollup, destinations, server, draining })
     }
 
     /// Says where everything is.
@@ -110,6 +111,7 @@ impl Pipeline {
         self.receiver.stop(STOP_RECEIVE).await;
         self.journal.close().await;
         join_all(self.destinations.iter().map(|destination| destination.stop(STOP_FORWARD))).await;
+        self.rollup.stop().await;
         self.server.stop(STOP_EXPOSE).await;
     }
 }

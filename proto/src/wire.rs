@@ -276,7 +276,7 @@ pub fn put_fixed64(out: &mut Vec<u8>, number: u32, value: u64) {
 
 /// Opens a sub-message whose length is not known yet; [`close`] writes it in.
 ///
-/// Five bytes are reserved and the content is moved back when the length is shorter, so the result is minimal.
+/// One byte is reserved, and the content is moved on when the length needs more, so the result is minimal.
 #[inline]
 pub fn open(out: &mut Vec<u8>, number: u32) -> usize {
     put_tag(out, number, 2);

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
 
+use super::signals::Signals;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::demo;
@@ -76,16 +76,14 @@ impl Demo {
         let socket = config.receive.local.path.clone();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
-            let mut terminate = signal(SignalKind::terminate())?;
-            let mut interrupt = signal(SignalKind::interrupt())?;
+            let mut signals = Signals::catch()?;
             let pipeline = Pipeline::start(config, &Clock::default())?;
             println!("spanmill demo: a shop and eight providers; open http://{}/", pipeline.page());
             let stop = async {
                 let end = tokio::time::sleep(self.seconds.map_or(Duration::MAX, Duration::from_secs));
                 tokio::select! {
                     () = end => {}
-                    _ = terminate.recv() => {}
-                    _ = interrupt.recv() => {}
+                    () = signals.stop() => {}
                 }
             };
             let started = Instant::now();

@@ -6,3 +6,4 @@ pub mod explain;
 pub mod load;
 pub mod mask;
 pub mod run;
+mod signals;

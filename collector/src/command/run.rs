@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::signals::Signals;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::pipeline::{Pipeline, StartError};
@@ -41,16 +42,13 @@ impl Run {
         let config = Config::load(self.config.as_deref(), self.data_dir)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
-            // Before the first thread starts, so that an early signal is not the default one.
-            let mut terminate = signal(SignalKind::terminate())?;
-            let mut interrupt = signal(SignalKind::interrupt())?;
+            let mut signals = Signals::catch()?;
             let mut hangup = signal(SignalKind::hangup())?;
             let pipeline = Pipeline::start(config, &Clock::default())?;
             pipeline.announce();
             loop {
                 tokio::select! {
-                    _ = terminate.recv() => break,
-                    _ = interrupt.recv() => break,
+                    () = signals.stop() => break,
                     // Other daemons reload on it, so somebody will send it; the default would be to die.
                     _ = hangup.recv() => tracing::warn!("SIGHUP: a running daemon can't reload; restart it"),
                 }

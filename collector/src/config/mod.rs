@@ -40,8 +40,7 @@ impl Config {
 
     /// The configuration that `text` describes; `name` stands for the file in errors.
     pub fn from_text(name: &Path, text: &str, data_dir: PathBuf) -> Result<Config, Error> {
-        let source = place::Source::new(name, text, |name| std::env::var(name).ok())?;
-        let file = toml::from_str(source.text()).map_err(|error| source.toml_error(&error))?;
+        let (file, source) = parse(name, text)?;
         resolve::resolve(file, Some(data_dir), &source)
     }
 
@@ -62,7 +61,11 @@ fn read(path: Option<&Path>) -> Result<(File, place::Source), Error> {
         return Ok((file, place::Source::embedded()));
     };
     let text = std::fs::read_to_string(path).map_err(|error| Error::unreadable(path, &error))?;
-    let source = place::Source::new(path, &text, |name| std::env::var(name).ok())?;
+    parse(path, &text)
+}
+
+fn parse(name: &Path, text: &str) -> Result<(File, place::Source), Error> {
+    let source = place::Source::new(name, text, |variable| std::env::var(variable).ok())?;
     let file = toml::from_str(source.text()).map_err(|error| source.toml_error(&error))?;
     Ok((file, source))
 }

@@ -11,9 +11,9 @@ pub use spanmill_proto::grpc::EXPORT;
 use spanmill_proto::grpc::{self, PREFIX};
 use spanmill_proto::wire;
 
+use super::Accepted;
 use super::answer::Answer;
 use super::response::{Failure, export_response};
-use super::{Accepted, Refusal};
 
 const CONTENT_TYPE_GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 
@@ -76,15 +76,6 @@ fn status_with_retry(failure: &Failure, retry_after: Duration) -> Vec<u8> {
     wire::close(&mut out, retry_info);
     wire::close(&mut out, details);
     out
-}
-
-impl From<Refusal> for Failure {
-    fn from(refusal: Refusal) -> Failure {
-        match refusal {
-            Refusal::Malformed(message) => Failure::malformed(message),
-            Refusal::Overload { reason, retry_after } => Failure::overload(reason, retry_after),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -6,9 +6,9 @@ use spanmill_proto::grpc::Code;
 use spanmill_proto::otlp::response;
 use spanmill_proto::wire;
 
-use super::Accepted;
 use super::body::BodyError;
 use super::inflate::InflateError;
+use super::{Accepted, Refusal};
 use crate::outcome::Rejected;
 
 /// How long senders are asked to wait when the daemon has no room.
@@ -87,6 +87,15 @@ impl Failure {
                 "the request has passed {hops} spanmill daemons; one of them forwards to an earlier one"
             ),
             retry_after: None,
+        }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Failure {
+        match refusal {
+            Refusal::Malformed(message) => Failure::malformed(message),
+            Refusal::Overload { reason, retry_after } => Failure::overload(reason, retry_after),
         }
     }
 }

@@ -56,8 +56,7 @@ fn begin(now_s: u64, window_s: u64) -> u64 {
 fn figures(provider: &Provider, registry: &Registry, sum: &Sum, now_s: u64, window_s: u64) -> Figures {
     let counts = &sum.counts;
     let calls = counts.calls();
-    let latency = sum.answered.quantiles([0.5, 0.95, 0.99]);
-    let at = |i: usize| latency.map(|found| ms(found[i].min(counts.max_ns)));
+    let [p50_ms, p95_ms, p99_ms] = answered_ms(sum);
     let conversion =
         |minutes: u64| provider.window.counts(begin(now_s, minutes * 60), now_s + AHEAD_S).conversion();
     let table = provider.registered.map(|table| registry.provider(table));
@@ -79,9 +78,9 @@ fn figures(provider: &Provider, registry: &Registry, sum: &Sum, now_s: u64, wind
             minutes_10: conversion(10),
             minutes_15: conversion(15),
         },
-        p50_ms: at(0),
-        p95_ms: at(1),
-        p99_ms: at(2),
+        p50_ms,
+        p95_ms,
+        p99_ms,
         max_ms: (calls > 0).then(|| ms(counts.max_ns)),
         sum_ms: ms(counts.sum_ns),
         failed_p95_ms: sum.other.quantiles([0.95]).map(|[p95]| ms(p95.min(counts.max_ns))),
@@ -100,10 +99,17 @@ fn figures(provider: &Provider, registry: &Registry, sum: &Sum, now_s: u64, wind
     }
 }
 
+/// p50, p95 and p99 of what was answered; a bucket's upper end may lie above the longest call, they do not.
+fn answered_ms(sum: &Sum) -> [Option<f64>; 3] {
+    match sum.answered.quantiles([0.5, 0.95, 0.99]) {
+        Some(found) => found.map(|ns| Some(ms(ns.min(sum.counts.max_ns)))),
+        None => [None; 3],
+    }
+}
+
 fn point(t: u64, sum: &Sum) -> Point {
     let counts = &sum.counts;
-    let latency = sum.answered.quantiles([0.5, 0.95, 0.99]);
-    let at = |i: usize| latency.map(|found| ms(found[i].min(counts.max_ns)));
+    let [p50_ms, p95_ms, p99_ms] = answered_ms(sum);
     Point {
         t,
         count: counts.calls(),
@@ -114,9 +120,9 @@ fn point(t: u64, sum: &Sum) -> Point {
         timeout: counts.of(Outcome::Timeout),
         connect: counts.of(Outcome::Connect),
         cancelled: counts.of(Outcome::Cancelled),
-        p50_ms: at(0),
-        p95_ms: at(1),
-        p99_ms: at(2),
+        p50_ms,
+        p95_ms,
+        p99_ms,
         max_ms: (counts.calls() > 0).then(|| ms(counts.max_ns)),
         sum_ms: ms(counts.sum_ns),
         in_flight: None,

@@ -82,12 +82,7 @@ enum Form<'a> {
 impl<'a> Attribute<'a> {
     #[inline(always)]
     pub fn read(key_value: &'a [u8]) -> Result<Attribute<'a>, Malformed> {
-        if let [0x0a, key_length, ref rest @ ..] = *key_value
-            && key_length < 0x80
-            && let Some((key, [0x12, length, value @ ..])) = rest.split_at_checked(usize::from(key_length))
-            && value.len() == usize::from(*length)
-            && *length < 0x80
-        {
+        if let Some((key, value)) = otlp::short_key_value(key_value) {
             return Ok(Attribute { key, form: Form::Usual(key_value, value) });
         }
         let (key, value) = whole(key_value)?;
@@ -96,12 +91,12 @@ impl<'a> Attribute<'a> {
 
     #[inline(always)]
     pub fn value(&self) -> Result<Scalar<'a>, Malformed> {
+        if let Form::Usual(_, value) = self.form
+            && let Some(text) = otlp::short_text(value)
+        {
+            return Ok(Scalar::Text(text));
+        }
         match self.form {
-            Form::Usual(_, [0x0a, length, text @ ..])
-                if text.len() == usize::from(*length) && *length < 0x80 =>
-            {
-                Ok(Scalar::Text(text))
-            }
             // Ports and statuses.
             Form::Usual(_, [0x18, low, high]) if *low >= 0x80 && *high < 0x80 => {
                 Ok(Scalar::Int(i64::from(low & 0x7f) | i64::from(*high) << 7))

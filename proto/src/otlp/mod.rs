@@ -8,7 +8,7 @@ mod cut;
 mod walk;
 
 pub use cut::{Piece, cut};
-pub use walk::{Scalar, SpanAt, attribute, count_spans, for_each_span};
+pub use walk::{Scalar, SpanAt, attribute, count_spans, for_each_span, short_key_value, short_text};
 
 /// Fields of `ExportTraceServiceRequest` and `TracesData`.
 pub mod request {

@@ -62,6 +62,28 @@ pub enum Scalar<'a> {
     Other,
 }
 
+/// Key and encoded value of a `KeyValue` in the form of most: one key, then one value, both shorter than 128
+/// bytes. Looking at four bytes saves reading the fields; `None` = read them.
+#[inline(always)]
+pub fn short_key_value(key_value: &[u8]) -> Option<(&[u8], &[u8])> {
+    let [KEY_TAG, key_len @ ..0x80, rest @ ..] = key_value else { return None };
+    let (key, rest) = rest.split_at_checked(usize::from(*key_len))?;
+    let [VALUE_TAG, value_len @ ..0x80, value @ ..] = rest else { return None };
+    (value.len() == usize::from(*value_len)).then_some((key, value))
+}
+
+/// The text of an `AnyValue` that is one text shorter than 128 bytes; `None` = read its fields.
+#[inline(always)]
+pub fn short_text(any_value: &[u8]) -> Option<&[u8]> {
+    let [STRING_TAG, length @ ..0x80, text @ ..] = any_value else { return None };
+    (text.len() == usize::from(*length)).then_some(text)
+}
+
+/// Tags of one byte: field number, then wire type 2.
+const KEY_TAG: u8 = (key_value::KEY << 3 | 2) as u8;
+const VALUE_TAG: u8 = (key_value::VALUE << 3 | 2) as u8;
+const STRING_TAG: u8 = (any_value::STRING << 3 | 2) as u8;
+
 /// Reads one `KeyValue`: its key, and its value if that is a scalar. Of repeated parts the last one counts.
 #[inline]
 pub fn attribute<'a>(key_value: &Field<'a>) -> Result<(&'a [u8], Scalar<'a>), Malformed> {

@@ -7,16 +7,19 @@ use std::sync::LazyLock;
 
 /// Modules of the daemon and what each may import of the others. A stage sees the output type of the stage
 /// before it, `outcome` and `clock`; `expose` is handed the read handles of every stage.
-const MAY_IMPORT: [(&str, &[&str]); 9] = [
+const MAY_IMPORT: [(&str, &[&str]); 12] = [
     ("clock", &[]),
     ("outcome", &[]),
     ("listen", &[]),
     ("receive", &["clock", "listen", "outcome"]),
     ("mask", &["outcome", "receive"]),
     ("journal", &["clock", "mask", "outcome"]),
-    ("rollup", &["clock", "journal", "mask"]),
+    ("rollup", &["clock", "journal", "mask", "receive"]),
+    ("detect", &["clock", "rollup"]),
+    ("store", &["clock", "detect", "journal", "rollup"]),
+    ("notify", &["clock", "detect"]),
     ("forward", &["clock", "journal"]),
-    ("expose", &["clock", "forward", "journal", "listen", "outcome", "rollup"]),
+    ("expose", &["clock", "detect", "forward", "journal", "listen", "notify", "outcome", "rollup", "store"]),
 ];
 /// Modules that stand above the stages and may import all of them.
 const ABOVE: [&str; 6] = ["command", "config", "demo", "lib", "main", "pipeline"];

@@ -15,18 +15,23 @@ pub mod host;
 mod key;
 mod latency;
 pub mod name;
+mod observed;
 mod operations;
 pub mod outcome;
 mod provider;
 pub mod registry;
 mod scan;
+mod settled;
 pub mod span;
 mod thread;
 mod totals;
 mod window;
 
 pub use figures::{Baseline, Board, Conversion, Figures, Point, Series, Verdict, rfc3339};
+pub use observed::{Finished, Labels, Name, Names, Observed, Open};
+pub use settled::{Changed, STORED_S, StoredWindow};
 pub use totals::{BUCKETS_S, Durations, Totals};
+pub use window::Counts;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};

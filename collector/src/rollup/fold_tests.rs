@@ -573,3 +573,23 @@ fn another_registry_names_what_comes_from_then_on() {
     fold.tick(NOW + 1000 * SECOND);
     assert_eq!(names(&mut fold), ["house-bank", "new"], "without a table they go with their calls");
 }
+
+#[test]
+fn a_flood_of_peers_is_bounded_and_a_provider_of_the_registry_is_not_lost_in_it() {
+    let mut fold = Fold::new(config(vec![provider("bank")]), 0);
+    for second in 0..40 {
+        let flood = (0..1000).map(|i| {
+            let attributes =
+                format!("server.address=h{}.peer-{i}-{second}.example, server.port=#{}", i % 7, 1 + i);
+            Span { span_id: (i as u64 + 1).to_be_bytes().to_vec(), ..span(&attributes) }
+        });
+        add(&mut fold, flood.chain([call("bank", 0, 1, "spanmill.outcome=failed")]).collect());
+        fold.tick(NOW + second * SECOND);
+    }
+    let board = fold.board(NOW, MINUTE);
+    assert_eq!(board.providers.len(), 513, "512 and the other one");
+    let bank = board.providers.iter().find(|figures| figures.name == "bank").unwrap();
+    assert_eq!((bank.count, bank.failed), (40, 40));
+    assert_eq!(board.providers.iter().map(|figures| figures.count).sum::<u64>(), 40 * 1001);
+    assert!(fold.unmapped().len() <= 512);
+}

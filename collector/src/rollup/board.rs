@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::counts::Counts;
 use super::figures::{Board, Conversion, Figures, Point, Series, Verdict, ms, rfc3339};
 use super::flight::InFlight;
 use super::fold::Fold;
@@ -67,8 +68,7 @@ fn figures(provider: &Provider, registry: &Registry, sum: &Sum, now_s: u64, wind
     let counts = &sum.counts;
     let calls = counts.calls();
     let [p50_ms, p95_ms, p99_ms] = answered_ms(sum);
-    let conversion =
-        |minutes: u64| provider.window.counts(begin(now_s, minutes * 60), now_s + AHEAD_S).conversion();
+    let conversion = conversion(provider, now_s);
     let flight = provider.flight.present();
     let table = provider.registered.map(|table| registry.provider(table));
     Figures {
@@ -84,11 +84,7 @@ fn figures(provider: &Provider, registry: &Registry, sum: &Sum, now_s: u64, wind
         connect: counts.of(Outcome::Connect),
         cancelled: counts.of(Outcome::Cancelled),
         failure_ratio: counts.failure_ratio(),
-        conversion: Conversion {
-            minutes_5: conversion(5),
-            minutes_10: conversion(10),
-            minutes_15: conversion(15),
-        },
+        conversion,
         p50_ms,
         p95_ms,
         p99_ms,
@@ -109,6 +105,18 @@ fn figures(provider: &Provider, registry: &Registry, sum: &Sum, now_s: u64, wind
         status_page: table.and_then(|table| table.status_page.clone()),
         muted: table.is_some_and(|table| table.mute),
     }
+}
+
+/// Over 5, 10 and 15 minutes; each second is looked at once.
+fn conversion(provider: &Provider, now_s: u64) -> Conversion {
+    let mut counts = Counts::default();
+    let mut end = now_s + AHEAD_S;
+    let [minutes_5, minutes_10, minutes_15] = [5, 10, 15].map(|minutes| {
+        let from = begin(now_s, minutes * 60);
+        counts.merge(&provider.window.counts(from, std::mem::replace(&mut end, from)));
+        counts.conversion()
+    });
+    Conversion { minutes_5, minutes_10, minutes_15 }
 }
 
 /// p50, p95 and p99 of what was answered; a bucket's upper end may lie above the longest call, they do not.

@@ -69,3 +69,21 @@ fn span_without_a_thread(bencher: Bencher<'_, '_>) {
         recorder.finish(span);
     });
 }
+
+/// What the daemon thinks of a provider, as routing asks it for each payment.
+#[divan::bench(sample_size = 1000)]
+fn verdict(bencher: Bencher<'_, '_>) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("board");
+    let shared = Shared::create(&path, board::BYTES).expect("a file");
+    let mut writer = Writer::format(shared.words()).expect("it is large enough");
+    for number in 0..70 {
+        writer.provider(&format!("provider-{number}")).expect("there is room");
+    }
+    writer.provider("acme-bank").expect("there is room");
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    writer.heartbeat(now.tv_sec as u64 * 1_000_000_000);
+    let found = spanmill::testing::use_board(path);
+    bencher.bench_local(|| black_box(&ACME).verdict());
+    drop(found);
+}

@@ -29,7 +29,7 @@ impl Context {
         }
         let (trace_id, span_id) = (TraceId(trace_id), SpanId(span_id));
         // Of the flags, bit 0 (sampled) and bit 1 (the trace id is random) have a meaning.
-        Some(Context { trace_id, span_id, flags: flags & 3, remote: true, call: None })
+        Some(Context { trace_id, span_id, flags: flags & 3, remote: true, call: None, carried: None })
     }
 }
 

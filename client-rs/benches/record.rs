@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use divan::{AllocProfiler, Bencher, black_box};
 use spanmill::recorder::{Kind, Recorder, Settings};
-use spanmill::{Provider, Span};
+use spanmill::{Provider, Span, State};
 
 #[global_allocator]
 static ALLOCATOR: AllocProfiler = AllocProfiler::system();
@@ -73,17 +73,10 @@ fn span_without_a_thread(bencher: Bencher<'_, '_>) {
 /// What the daemon thinks of a provider, as routing asks it for each payment.
 #[divan::bench(sample_size = 1000)]
 fn verdict(bencher: Bencher<'_, '_>) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("board");
-    let shared = Shared::create(&path, board::BYTES).expect("a file");
-    let mut writer = Writer::format(shared.words()).expect("it is large enough");
-    for number in 0..70 {
-        writer.provider(&format!("provider-{number}")).expect("there is room");
-    }
-    writer.provider("acme-bank").expect("there is room");
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-    writer.heartbeat(now.tv_sec as u64 * 1_000_000_000);
-    let found = spanmill::testing::use_board(path);
+    let names: Vec<_> = (0..70).map(|number| format!("provider-{number}")).collect();
+    let mut verdicts: Vec<_> = names.iter().map(|name| (name.as_str(), State::Ok)).collect();
+    verdicts.push(("acme-bank", State::Hung));
+    let _board = spanmill::testing::verdicts(&verdicts);
+    assert!(ACME.verdict().is_hung());
     bencher.bench_local(|| black_box(&ACME).verdict());
-    drop(found);
 }

@@ -186,7 +186,7 @@ impl Board {
         };
         let mut alive = self.with_mapping(looks_alive).is_some();
         if !alive && self.is_my_turn_to_look(now_ns) {
-            self.map(Shared::open(&self.path, board::BYTES).ok());
+            self.map(Shared::open(&self.path, board::BYTES).ok().map(Arc::new));
             alive = self.with_mapping(looks_alive).is_some();
         }
         if alive {
@@ -202,9 +202,16 @@ impl Board {
             && self.look_at_ns.compare_exchange(due, now_ns + LOOK_AGAIN_NS, Relaxed, Relaxed).is_ok()
     }
 
-    fn map(&self, shared: Option<Shared>) {
+    /// Takes this memory for the board, alive or not, until it is given another or none: for tests.
+    pub(crate) fn pin(&self, shared: Option<Arc<Shared>>) {
+        let alive_until_ns = if shared.is_some() { u64::MAX } else { 0 };
+        self.map(shared);
+        self.alive_until_ns.store(alive_until_ns, Relaxed);
+    }
+
+    fn map(&self, shared: Option<Arc<Shared>>) {
         let mut mapped = self.mapped.lock().unwrap_or_else(PoisonError::into_inner);
-        *mapped = shared.map(Arc::new);
+        *mapped = shared;
         self.mapping.store(MAPPINGS.fetch_add(1, Relaxed) + 1, Release);
     }
 

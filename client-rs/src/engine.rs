@@ -55,6 +55,7 @@ impl Engine {
         settings.check()?;
         let rules = settings.rules()?;
         let own = |key| settings.resource.value(key).unwrap_or_default();
+        settings.propagators.install();
         board().introduce(own("host.name"), own("service.name"));
         running::install(|| Engine::launch(settings, rules))
     }

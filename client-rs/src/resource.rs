@@ -84,7 +84,8 @@ impl Resource {
     }
 }
 
-fn percent_decoded(text: &str) -> Option<String> {
+/// Percent-encoding undone; `None` for what is none, or not UTF-8.
+pub(crate) fn percent_decoded(text: &str) -> Option<String> {
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use spanmill_mask::Masker;
 
 use crate::error::{InitError, SOCKET_PATH_BYTES_MAX};
+use crate::propagation::Propagators;
 use crate::recorder::{COUNT_LIMIT_MAX, Limits, Rules, VALUE_BYTES_LIMIT_MAX};
 use crate::resource::Resource;
 
@@ -17,6 +18,7 @@ use crate::resource::Resource;
 /// | `OTEL_SDK_DISABLED` | `true`: nothing is recorded |
 /// | `OTEL_SERVICE_NAME` | the service's name; wins over `service.name` of the next line |
 /// | `OTEL_RESOURCE_ATTRIBUTES` | `key=value,…`, values percent-encoded |
+/// | `OTEL_PROPAGATORS` | headers that carry a trace: `tracecontext`, `baggage` (both by default), `b3`, `b3multi`, `jaeger`, `none` |
 /// | `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT`, `OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT` | bytes of a value, default 4096, at most 16384 |
 /// | `OTEL_ATTRIBUTE_COUNT_LIMIT`, `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT` | tags of a span, default 128, at most 4096 |
 /// | `OTEL_SPAN_EVENT_COUNT_LIMIT`, `OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT` | logs of a span, tags of a log; as above |
@@ -32,7 +34,11 @@ pub struct Settings {
     pub(crate) hold: Duration,
     pub(crate) mask: spanmill_mask::Config,
     pub(crate) limits: Limits,
+    pub(crate) propagators: Propagators,
 }
+
+/// Which headers carry a trace.
+const PROPAGATORS: &str = "OTEL_PROPAGATORS";
 
 impl Settings {
     /// What the environment says; `language` names the runtime that is traced (`rust`, `php`).
@@ -80,6 +86,9 @@ impl Settings {
             hold: Duration::from_secs(10),
             mask: spanmill_mask::Config::default(),
             limits: limits(text)?,
+            propagators: text(PROPAGATORS)?
+                .map_or(Ok(Propagators::W3C), |list| Propagators::parse(&list))
+                .map_err(|why| InitError::Environment { variable: PROPAGATORS, why })?,
         })
     }
 
@@ -203,6 +212,22 @@ mod tests {
     fn an_error_names_the_variable() {
         let error = read(&[("SPANMILL_FLUSH_INTERVAL", "0")]).unwrap_err().to_string();
         assert_eq!(error, "SPANMILL_FLUSH_INTERVAL: not a number of milliseconds from 1 to 60000");
+    }
+
+    #[test]
+    fn limits_of_spans_win_over_those_of_everything() {
+        let limits = |pairs| read(pairs).map(|settings| settings.limits);
+        assert_eq!(limits(&[]).unwrap(), Limits::default());
+        let set = limits(&[
+            ("OTEL_ATTRIBUTE_COUNT_LIMIT", "10"),
+            ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "20"),
+            ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "1000000"),
+        ]);
+        let want =
+            Limits { tags_max: 20, log_tags_max: 10, value_bytes_max: VALUE_BYTES_LIMIT_MAX, logs_max: 128 };
+        assert_eq!(set.unwrap(), want);
+        assert!(limits(&[("OTEL_SPAN_EVENT_COUNT_LIMIT", "many")]).is_err());
+        assert!(read(&[("OTEL_PROPAGATORS", "b3,xray")]).is_err());
     }
 
     #[test]

@@ -85,6 +85,8 @@ mod fork;
 mod id;
 mod init;
 mod open_calls;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod propagation;
 mod provider;
 pub mod recorder;

@@ -84,6 +84,8 @@ mod error;
 mod fork;
 mod id;
 mod init;
+#[cfg(any(feature = "tower", feature = "reqwest", feature = "tonic", feature = "axum"))]
+pub mod layers;
 mod open_calls;
 #[cfg(feature = "otlp")]
 mod otlp;

@@ -111,6 +111,8 @@ pub use provider::Provider;
 pub use recorder::{Dropped, Kind, Log, Outcome, Reason, Stats};
 pub use settings::default_socket;
 pub use span::{Span, SpanBuilder};
+#[cfg(feature = "macros")]
+pub use spanmill_macros::call;
 pub use value::Value;
 
 /// How values are masked: what of a card number stays visible, and whose values are removed or kept.

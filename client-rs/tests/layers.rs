@@ -211,8 +211,7 @@ async fn a_grpc_call_is_a_span_that_knows_its_status() {
     let spans = capture.spans();
     let method = "opentelemetry.proto.collector.trace.v1.TraceService/Export";
     assert!(spans.iter().all(|span| span.name == method && tag(span, "rpc.method") == method));
-    let seen: Vec<_> =
-        spans.iter().map(|span| (tag(span, "rpc.status_code"), span.status)).collect();
+    let seen: Vec<_> = spans.iter().map(|span| (tag(span, "rpc.status_code"), span.status)).collect();
     assert_eq!(seen, [("OK".into(), 0), ("UNAVAILABLE".into(), 2)]);
     assert_eq!(spans[1].status_message, "acquirer is away: card 411111******1111");
     assert_eq!(tag(&spans[1], "server.port"), address.port().to_string());

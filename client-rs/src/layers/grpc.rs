@@ -201,8 +201,7 @@ where
 impl<B> Drop for GrpcBody<B> {
     fn drop(&mut self) {
         if let Some(mut span) = self.span.take() {
-            span.tag("rpc.status_code", "CANCELLED")
-                .failed_as("CANCELLED", "dropped before its end");
+            span.tag("rpc.status_code", "CANCELLED").failed_as("CANCELLED", "dropped before its end");
         }
     }
 }

@@ -53,6 +53,7 @@
 
 #![warn(missing_docs)]
 
+mod base64;
 mod classify;
 mod config;
 mod edit;
@@ -61,6 +62,7 @@ mod masker;
 mod names;
 mod pass;
 mod place;
+mod placeholder;
 mod report;
 mod rules;
 mod scan;

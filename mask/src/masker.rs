@@ -87,6 +87,15 @@ impl Masker {
     /// by and must be given to `text` string by string.
     pub fn candidates(&self, message: &[u8], offsets: &mut Vec<u32>) {
         let first = offsets.len();
+        // A rule that fails here must not let anything through either: then all is looked at, string by string.
+        if catch_unwind(AssertUnwindSafe(|| self.scan(message, offsets))).is_err() {
+            offsets.truncate(first);
+            offsets.extend((0..message.len()).map_while(|at| u32::try_from(at).ok()));
+        }
+    }
+
+    fn scan(&self, message: &[u8], offsets: &mut Vec<u32>) {
+        let first = offsets.len();
         let mut push = |at: usize| offsets.extend(u32::try_from(at).ok());
         suspects(message, &self.names, |suspect| match suspect {
             // Digits around a string (its length may look like one) can make its run longer at either end.
@@ -94,6 +103,7 @@ impl Masker {
             Suspect::Groups { first_end } => push(first_end - 1),
             Suspect::Separator(at)
             | Suspect::Tag(at)
+            | Suspect::Bracket(at)
             | Suspect::At(at)
             | Suspect::Flag(at)
             | Suspect::Pem(at)

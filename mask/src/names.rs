@@ -237,7 +237,7 @@ pub(crate) fn is_joint(b: u8) -> bool {
 fn starts_segment(text: &[u8], i: usize) -> bool {
     let Some(before) = i.checked_sub(1).map(|at| text[at]) else { return true };
     let here = text[i];
-    if !before.is_ascii_alphanumeric() || is_percent_code(&text[..i]) {
+    if !before.is_ascii_alphanumeric() || is_percent_code(&text[..i]) || is_definition(&text[..i]) {
         return true;
     }
     if !here.is_ascii_uppercase() {
@@ -250,6 +250,11 @@ fn starts_segment(text: &[u8], i: usize) -> bool {
 /// `card%5Bcvv` is `card[cvv` in a query.
 fn is_percent_code(before: &[u8]) -> bool {
     matches!(before, [.., b'%', a, b] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit())
+}
+
+/// `-Dpassword=x` defines a property.
+fn is_definition(before: &[u8]) -> bool {
+    matches!(before, [.., b'-', b'D']) && !matches!(before, [.., b, b'-', _] if b.is_ascii_alphanumeric())
 }
 
 /// Whether nothing of the same key stands before `text[i]`.

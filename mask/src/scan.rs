@@ -5,7 +5,7 @@
 
 use crate::classify::{self, BLOCK, Classes};
 use crate::names::{Class, Names};
-use crate::rules::{email, flag, iban, keys, literal, named, tag};
+use crate::rules::{email, flag, iban, iso8583, keys, literal, named, pair, sql, tag};
 use crate::{place, separator, veil};
 
 /// Something that may be a secret. Each position is inside of it.
@@ -19,6 +19,8 @@ pub(crate) enum Suspect {
     Separator(usize),
     /// The `<` of an element whose name may be sensitive.
     Tag(usize),
+    /// A bracket that may hold a pair of name and value, or the columns of a statement.
+    Bracket(usize),
     /// An `@` in what may be an address or behind a URL's user.
     At(usize),
     /// The name of a command-line flag starts here, behind its dashes.
@@ -128,13 +130,21 @@ impl<F: FnMut(Suspect)> Scan<'_, F> {
                     (self.found)(Suspect::Separator(at));
                 }
             }
+            b'-' if matches!(bytes.get(at + 1), Some(b'>')) => {
+                if self.is_key(at) {
+                    (self.found)(Suspect::Separator(at));
+                }
+            }
             b'_' | b'-' | b'I' | b'J' | b'b' | b'B' => {
                 if let Some(start) = literal::may_start(bytes, at) {
                     (self.found)(Suspect::Literal(start));
                 }
+                if bytes[at] == b'-' {
+                    self.flag(at + 1);
+                }
             }
             b'<' => {
-                if tag::class(bytes, self.names, at).is_some() {
+                if tag::class(bytes, self.names, at).is_some() || iso8583::may_start(bytes, at) {
                     (self.found)(Suspect::Tag(at));
                 }
             }
@@ -143,7 +153,14 @@ impl<F: FnMut(Suspect)> Scan<'_, F> {
                     (self.found)(Suspect::At(at));
                 }
             }
-            b'?' | b'Z' | b']' => {}
+            b'[' | b'(' => {
+                if pair::class(bytes, self.names, at).is_some()
+                    || bytes[at] == b'(' && sql::may_start(bytes, self.names, at)
+                {
+                    (self.found)(Suspect::Bracket(at));
+                }
+            }
+            b'?' | b'Z' | b']' | b'Y' => {}
             _ => {
                 if veil::is_veil(bytes, at) {
                     (self.found)(Suspect::Veil(at));
@@ -195,9 +212,12 @@ impl<F: FnMut(Suspect)> Scan<'_, F> {
             }
         } else if literal::may_be_pem(self.bytes, at) {
             (self.found)(Suspect::Pem(at));
-        } else if flag::name_end(self.bytes, at)
-            .is_some_and(|end| self.names.may_name(&self.bytes[..end]).is_some())
-        {
+        }
+    }
+
+    /// The name of a flag may start at `at`, behind a dash.
+    fn flag(&mut self, at: usize) {
+        if flag::name_end(self.bytes, at).is_some_and(|end| flag::may_be(self.bytes, self.names, at, end)) {
             (self.found)(Suspect::Flag(at));
         }
     }

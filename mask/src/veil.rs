@@ -40,8 +40,9 @@ pub(crate) fn is_veil(text: &[u8], at: usize) -> bool {
         [b'\\', b'u', b'0', b'0', a, b, ..] => a.is_ascii_hexdigit() && b.is_ascii_hexdigit(),
         // Only what makes structure: a query full of `%20` and `%2F` is common and holds no key because of them.
         [b'%', b'2', b'2', ..]
-        | [b'%', b'3', b'a' | b'A' | b'd' | b'D' | b'c' | b'C', ..]
-        | [b'%', b'4', b'0', ..] => true,
+        | [b'%', b'3', b'0'..=b'9' | b'a' | b'A' | b'd' | b'D' | b'c' | b'C', ..]
+        | [b'%', b'4', b'0', ..]
+        | [b'%', b'5', b'e' | b'E', ..] => true,
         [b'%', ..] | [b'\\', ..] => false,
         [b'&', b'q' | b'l' | b'#', ..] => entity(text, at).is_some(),
         [b'&', ..] => false,
@@ -98,18 +99,24 @@ fn escape(text: &[u8], at: usize) -> Option<Veil> {
 const ESCAPES_MAX: usize = 32;
 
 fn entity(text: &[u8], at: usize) -> Option<Veil> {
-    let entities: [(&[u8], u8); 8] = [
-        (b"&quot;", b'"'),
-        (b"&#34;", b'"'),
-        (b"&#x22;", b'"'),
-        (b"&lt;", b'<'),
-        (b"&#60;", b'<'),
-        (b"&gt;", b'>'),
-        (b"&#39;", b'\''),
-        (b"&amp;", b'&'),
-    ];
-    let (name, byte) = entities.into_iter().find(|(name, _)| text[at..].starts_with(name))?;
-    Some(Veil::byte(byte, name.len()))
+    let entities: [(&[u8], u8); 5] =
+        [(b"&quot;", b'"'), (b"&apos;", b'\''), (b"&lt;", b'<'), (b"&gt;", b'>'), (b"&amp;", b'&')];
+    if let Some((name, byte)) = entities.into_iter().find(|(name, _)| text[at..].starts_with(name)) {
+        return Some(Veil::byte(byte, name.len()));
+    }
+    numbered(text, at)
+}
+
+/// `&#61;`, `&#x3d;`: a printable character of ASCII.
+fn numbered(text: &[u8], at: usize) -> Option<Veil> {
+    let number = text[at..].strip_prefix(b"&#")?;
+    let len = number.iter().take(5).position(|&b| b == b';')?;
+    let (radix, digits) = match number[..len] {
+        [b'x' | b'X', ref digits @ ..] => (16, digits),
+        ref digits => (10, digits),
+    };
+    let byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, radix).ok()?;
+    (b' '..=b'~').contains(&byte).then_some(Veil::byte(byte, len + 3))
 }
 
 /// Fullwidth, Arabic-Indic, Persian and Devanagari digits.

@@ -12,7 +12,8 @@ use crate::scan::RUN_MIN;
 use crate::separator;
 
 /// How cards print their number: the sizes of the groups, longest first where one starts like another.
-const GROUPINGS: &[&[usize]] = &[&[4, 4, 4, 4, 3], &[4, 4, 4, 4], &[4, 6, 5], &[4, 6, 4]];
+const GROUPINGS: &[&[usize]] =
+    &[&[4, 4, 4, 4, 3], &[4, 4, 4, 4, 2], &[4, 4, 4, 4, 1], &[4, 4, 4, 4], &[4, 6, 5], &[4, 6, 4]];
 
 /// Hexadecimal text of this length or more is an id or a hash, and digits inside it are no card.
 const HEX_TOKEN_MIN: usize = 24;
@@ -121,13 +122,14 @@ pub(crate) fn shown(text: &[u8], start: usize, end: usize, output: PanOutput) ->
     Edit { start, end, rule: Rule::Pan, put, quote: json_quote(text, start, end) }
 }
 
-/// Where the digits of a number stand; those of a `%20` are none of them.
+/// Where the digits of a number stand; those of a `%20` or `&#160;` are none of them.
 fn digit_places(number: &[u8]) -> Vec<usize> {
     let mut places = Vec::with_capacity(LENGTH_MAX);
     let mut at = 0;
     while at < number.len() {
         match number[at] {
             b'%' => at += 3,
+            b'&' => at += 6,
             b => {
                 if b.is_ascii_digit() {
                     places.push(at);

@@ -2,6 +2,7 @@
 //!
 //! Whatever is not kept is counted here by reason. One set per process, handed in; never global.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use spanmill_mask::{Report, Rule};
@@ -77,6 +78,8 @@ pub struct Outcomes {
     /// Spans cut out of accepted requests because their ids are not valid.
     invalid_spans: AtomicU64,
     masked: [AtomicU64; Rule::ALL.len()],
+    /// The operator's masking rules by name; set once, when masking starts.
+    user_rules: OnceLock<Vec<(String, AtomicU64)>>,
 }
 
 impl Outcomes {
@@ -95,12 +98,20 @@ impl Outcomes {
         self.invalid_spans.fetch_add(spans, Ordering::Relaxed);
     }
 
+    /// The operator's own rules, which are counted by name from now on.
+    pub fn name_user_rules<'a>(&self, names: impl Iterator<Item = &'a str>) {
+        self.user_rules.get_or_init(|| names.map(|name| (name.to_owned(), AtomicU64::new(0))).collect());
+    }
+
     /// The masking rules hit as `report` says.
     pub fn masked(&self, report: &Report) {
         for (counter, hits) in self.masked.iter().zip(report.hits) {
             if hits > 0 {
                 counter.fetch_add(hits, Ordering::Relaxed);
             }
+        }
+        for ((_, counter), hits) in self.user_rules.get().into_iter().flatten().zip(&report.user_hits) {
+            counter.fetch_add(*hits, Ordering::Relaxed);
         }
     }
 
@@ -121,7 +132,12 @@ impl Outcomes {
         self.invalid_spans.load(Ordering::Relaxed)
     }
 
-    pub fn masked_by(&self, rule: Rule) -> u64 {
-        self.masked[rule as usize].load(Ordering::Relaxed)
+    /// Hits by rule; those of the operator as `user:NAME`, and as `user` where there is none.
+    pub fn masked_by_rule(&self) -> Vec<(String, u64)> {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let user = self.user_rules.get().map_or(&[][..], Vec::as_slice);
+        let built_in = Rule::ALL.into_iter().filter(|rule| *rule != Rule::User || user.is_empty());
+        let built_in = built_in.map(|rule| (rule.name().to_owned(), count(&self.masked[rule as usize])));
+        built_in.chain(user.iter().map(|(name, hits)| (format!("user:{name}"), count(hits)))).collect()
     }
 }

@@ -155,8 +155,24 @@ mod table {
         MARKS | WIDE,
     ];
 
-    pub(super) const HIGH: [u8; 16] =
-        [0, 0, DASH | PERCENT, DIGIT | MARKS, CAPITALS, MARKS | ARABIC, SMALL_B, 0, 0, 0, 0, 0, 0, ARABIC, WIDE, 0];
+    pub(super) const HIGH: [u8; 16] = [
+        0,
+        0,
+        DASH | PERCENT,
+        DIGIT | MARKS,
+        CAPITALS,
+        MARKS | ARABIC,
+        SMALL_B,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        ARABIC,
+        WIDE,
+        0,
+    ];
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -58,6 +58,7 @@ mod classify;
 mod config;
 mod edit;
 mod issuers;
+mod kept;
 mod masker;
 mod names;
 mod pass;

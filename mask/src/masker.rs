@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::config::{Config, ConfigError};
 use crate::edit::{self, Edit, MASKED};
+use crate::kept;
 use crate::names::{Class, Names};
 use crate::pass::{Options, Pass};
 use crate::report::{Report, Rule};
@@ -65,6 +66,11 @@ impl Masker {
         Ok(Masker { config, names, rules })
     }
 
+    /// The names of the operator's rules, in the order of [`Report::user_hits`].
+    pub fn user_rules(&self) -> impl Iterator<Item = &str> {
+        self.config.rules.iter().map(|rule| rule.name.as_str())
+    }
+
     /// What `key` says of its value.
     pub fn key(&self, key: &[u8]) -> Key {
         if !self.config.keep_keys.is_empty()
@@ -100,7 +106,7 @@ impl Masker {
         suspects(message, &self.names, |suspect| match suspect {
             // Digits around a string (its length may look like one) can make its run longer at either end.
             Suspect::Run { start, end } => (start..end).step_by(CANDIDATE_STEP).for_each(&mut push),
-            Suspect::Groups { first_end } => push(first_end - 1),
+            Suspect::Groups { first_end } | Suspect::Shortened(first_end) => push(first_end - 1),
             Suspect::Separator(at)
             | Suspect::Tag(at)
             | Suspect::Bracket(at)
@@ -191,6 +197,8 @@ impl Masker {
         let mut edits = pass.edits;
         edits.extend(first);
         edits.extend(self.rules.iter().flat_map(|rules| rules.edits(text)));
+        let keep = &self.config.keep_keys;
+        edits.retain(|edit| !kept::is_kept(text, edit.start, edit.rule, keep));
         if pass.veiled {
             self.veiled_edits(text, &mut edits);
         }
@@ -201,7 +209,10 @@ impl Masker {
     fn veiled_edits(&self, text: &[u8], edits: &mut Vec<Edit>) {
         let Some(unveiled) = unveil(text) else { return };
         let pass = Pass::over(&unveiled.text, &self.names, self.options());
-        edits.extend(pass.edits.into_iter().map(|edit| Edit {
+        let keep = &self.config.keep_keys;
+        let found = pass.edits.into_iter();
+        let found = found.filter(|edit| !kept::is_kept(&unveiled.text, edit.start, edit.rule, keep));
+        edits.extend(found.map(|edit| Edit {
             start: unveiled.source(edit.start),
             end: unveiled.source(edit.end),
             quote: edit.quote.map(|quote| unveiled.source(quote.start)..unveiled.source(quote.end)),

@@ -63,12 +63,23 @@ impl Rule {
 pub struct Report {
     /// Hits by rule, indexed by `Rule as usize`.
     pub hits: [u64; Rule::ALL.len()],
+    /// Of the hits of [`Rule::User`], how many each of the operator's rules had, in their order; may be shorter.
+    pub user_hits: Vec<u64>,
 }
 
 impl Report {
     /// Counts one hit of `rule`.
     pub fn count(&mut self, rule: Rule) {
         self.hits[rule as usize] += 1;
+    }
+
+    /// Counts that the hit was one of the operator's rule `index`.
+    pub(crate) fn count_user(&mut self, index: u8) {
+        let index = usize::from(index);
+        if self.user_hits.len() <= index {
+            self.user_hits.resize(index + 1, 0);
+        }
+        self.user_hits[index] += 1;
     }
 
     /// Hits of all rules together.

@@ -5,7 +5,7 @@
 
 use crate::classify::{self, BLOCK, Classes};
 use crate::names::{Class, Names};
-use crate::rules::{email, flag, iban, iso8583, keys, literal, named, pair, sql, tag};
+use crate::rules::{email, flag, iban, iso8583, keys, literal, named, pair, shortened, sql, tag};
 use crate::{place, separator, veil};
 
 /// Something that may be a secret. Each position is inside of it.
@@ -15,6 +15,8 @@ pub(crate) enum Suspect {
     Run { start: usize, end: usize },
     /// Four digits or more that end here, a separator, and more groups.
     Groups { first_end: usize },
+    /// The digits that end here have stars beside them.
+    Shortened(usize),
     /// A `:` or `=` behind what may be a sensitive key.
     Separator(usize),
     /// The `<` of an element whose name may be sensitive.
@@ -201,6 +203,9 @@ impl<F: FnMut(Suspect)> Scan<'_, F> {
         }
         if may_be_grouped(self.bytes, end) {
             (self.found)(Suspect::Groups { first_end: end });
+        }
+        if shortened::may_be(self.bytes, end) {
+            (self.found)(Suspect::Shortened(end));
         }
     }
 

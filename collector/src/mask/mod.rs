@@ -83,6 +83,7 @@ const OFFSETS_KEPT: usize = 256 * 1024;
 
 impl Masking {
     pub fn new(masker: Arc<Masker>, outcomes: Arc<Outcomes>) -> Masking {
+        outcomes.name_user_rules(masker.user_rules());
         Masking { masker, outcomes }
     }
 

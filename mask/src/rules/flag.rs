@@ -1,5 +1,6 @@
 //! Command lines: `--password hunter2` and, as a list of arguments, `"--password","hunter2"`.
 
+use crate::edit::MASKED;
 use crate::names::{Class, Names};
 use crate::pass::Pass;
 use crate::place::{Quote, Value, bare_end, skip_space, value};
@@ -70,6 +71,9 @@ fn user(pass: &mut Pass<'_>, end: usize) {
     };
     let Some(colon) = text[start..end].iter().position(|&b| b == b':') else { return };
     let password = start + colon + 1;
+    if text[password..].starts_with(MASKED) {
+        return;
+    }
     let is_secret = text[password..end].iter().any(|b| !b.is_ascii_digit() && *b != b' ');
     if colon > 0 && is_secret {
         pass.secret(Class::Credential, password, end, None);

@@ -22,7 +22,9 @@ pub(crate) fn field(pass: &mut Pass<'_>, at: usize) {
     }
     let near = &text[at..text.len().min(at + FIELD_LEN_MAX)];
     let tag = near.iter().position(|&b| b == b'>').map_or(near, |end| &near[..end]);
-    let (Some((start, end)), Some(value)) = (attribute(tag, b" id="), attribute(tag, b" value=")) else { return };
+    let (Some((start, end)), Some(value)) = (attribute(tag, b" id="), attribute(tag, b" value=")) else {
+        return;
+    };
     let (from, to) = (at + value.0, at + value.1);
     match &tag[start..end] {
         b"2" | b"02" | b"002" => pass.edits.extend(pan::announced(text, from, to, pass.options.pan)),

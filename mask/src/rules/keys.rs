@@ -108,7 +108,11 @@ fn bare(pass: &mut Pass<'_>, class: Class, start: usize, json: Option<usize>, qu
     let word = &text[start..end];
     // Codes and track data hold digits; "pin: wrong" and "track: the path" are prose.
     let prose = class == Class::Sad && word.len() < PROSE_LEN_MAX && !word.iter().any(u8::is_ascii_digit);
-    if !prose && !prose::follows_key(word) && !is_parameter(pass, start, word) && !is_directory(text, start, word) {
+    if !prose
+        && !prose::follows_key(word)
+        && !is_parameter(pass, start, word)
+        && !is_directory(text, start, word)
+    {
         pass.secret(class, start, end, json);
     }
 }
@@ -163,14 +167,17 @@ fn starts_with_name(line: &[u8]) -> Option<usize> {
 
 /// `password = :password`, `pwd = @Pwd`, `pin = :p1`: a statement's parameter, named as what it stands for.
 fn is_parameter(pass: &Pass<'_>, start: usize, word: &[u8]) -> bool {
-    let (Some((b':' | b'@', name)), [.., b' ']) = (word.split_first(), &pass.text[..start]) else { return false };
+    let (Some((b':' | b'@', name)), [.., b' ']) = (word.split_first(), &pass.text[..start]) else {
+        return false;
+    };
     let is_numbered = matches!(name, [b'p' | b'P', number @ ..] if number.iter().all(u8::is_ascii_digit));
     is_numbered || pass.names.class(name).is_some()
 }
 
 /// `PWD=/srv/app` of a shell's environment.
 fn is_directory(text: &[u8], start: usize, value: &[u8]) -> bool {
-    let is_variable = |key: &[u8]| !key.last().is_some_and(|b| b.is_ascii_alphanumeric() || b";_-.".contains(b));
+    let is_variable =
+        |key: &[u8]| !key.last().is_some_and(|b| b.is_ascii_alphanumeric() || b";_-.".contains(b));
     value.starts_with(b"/") && text[..start].strip_suffix(b"PWD=").is_some_and(is_variable)
 }
 

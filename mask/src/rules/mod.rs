@@ -12,6 +12,7 @@ pub(crate) mod nested;
 pub(crate) mod pair;
 pub(crate) mod pan;
 pub(crate) mod prose;
+pub(crate) mod shortened;
 pub(crate) mod sql;
 pub(crate) mod tag;
 pub(crate) mod track;
@@ -52,6 +53,7 @@ pub(crate) fn judge(pass: &mut Pass<'_>, suspect: Suspect) {
                 pass.edits.extend(email::address(text, at));
             }
         }
+        Suspect::Shortened(end) => pass.edits.extend(shortened::tightened(text, end, pass.options.pan)),
         Suspect::Iban(start) if pass.options.iban => pass.edits.extend(iban::number(text, start)),
         Suspect::Veil(_) => pass.veiled = true,
         _ => {}

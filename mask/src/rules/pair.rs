@@ -58,6 +58,9 @@ fn can_be_secret(pass: &Pass<'_>, class: Class, value: &[u8], among_pairs: bool)
     let digit = value.iter().any(u8::is_ascii_digit);
     match class {
         Class::Pan | Class::Sad => digit,
-        _ => pass.names.class(value).is_none() && (digit || among_pairs || value.iter().any(|b| !b.is_ascii_lowercase())),
+        _ => {
+            pass.names.class(value).is_none()
+                && (digit || among_pairs || value.iter().any(|b| !b.is_ascii_lowercase()))
+        }
     }
 }

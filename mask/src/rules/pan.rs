@@ -119,7 +119,7 @@ pub(crate) fn shown(text: &[u8], start: usize, end: usize, output: PanOutput) ->
             put[at] = b'*';
         }
     }
-    Edit { start, end, rule: Rule::Pan, put, quote: json_quote(text, start, end) }
+    Edit { start, end, rule: Rule::Pan, put, quote: json_quote(text, start, end), user: None }
 }
 
 /// Where the digits of a number stand; those of a `%20` or `&#160;` are none of them.

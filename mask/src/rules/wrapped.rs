@@ -3,7 +3,7 @@
 use crate::base64;
 use crate::edit::{Edit, rewrite};
 use crate::pass::Pass;
-use crate::report::{Report, Rule};
+use crate::report::Report;
 
 /// How an XML declaration starts.
 pub(crate) const XML: &[u8] = b"PD94bWwg";
@@ -43,6 +43,6 @@ pub(crate) fn mask(pass: &mut Pass<'_>, start: usize) {
     let Some(rule) = found.first().map(|edit| edit.rule) else { return };
     let Some(masked) = rewrite(&inner, found, &mut Report::default()) else { return };
     let url = token.iter().any(|b| matches!(b, b'-' | b'_'));
-    let put = base64::encode(&masked, url, padding > 0);
-    pass.edits.push(Edit { start, end: end + padding, rule, put, quote: None });
+    let put = base64::encode(&masked, url, padding > 0 || !url && len.is_multiple_of(4));
+    pass.edits.push(Edit { start, end: end + padding, rule, put, quote: None, user: None });
 }

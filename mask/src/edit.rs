@@ -28,13 +28,11 @@ impl Edit {
 }
 
 /// Applies all edits at once; `None` when there are none. Edits that overlap become one removal of their union.
-pub(crate) fn rewrite(text: &[u8], mut edits: Vec<Edit>, report: &mut Report) -> Option<Vec<u8>> {
+pub(crate) fn rewrite(text: &[u8], edits: Vec<Edit>, report: &mut Report) -> Option<Vec<u8>> {
     if edits.is_empty() {
         return None;
     }
-    // The longer first where two start together, so that a contained edit always follows its container.
-    edits.sort_by(|a, b| a.start.cmp(&b.start).then(b.end.cmp(&a.end)));
-    edits.dedup_by(|next, kept| merge(kept, next));
+    let edits = merged(edits);
     let mut out = Vec::with_capacity(text.len() + edits.len() * MASKED.len());
     let mut copied = 0;
     for edit in &edits {
@@ -49,6 +47,14 @@ pub(crate) fn rewrite(text: &[u8], mut edits: Vec<Edit>, report: &mut Report) ->
     }
     out.extend_from_slice(&text[copied..]);
     Some(out)
+}
+
+/// The edits in ascending order and apart.
+pub(crate) fn merged(mut edits: Vec<Edit>) -> Vec<Edit> {
+    // The longer first where two start together, so that a contained edit always follows its container.
+    edits.sort_by(|a, b| a.start.cmp(&b.start).then(b.end.cmp(&a.end)));
+    edits.dedup_by(|next, kept| merge(kept, next));
+    edits
 }
 
 /// Takes `next` into `kept` when they overlap; says whether it did.

@@ -73,4 +73,4 @@ mod veil;
 
 pub use config::{Config, ConfigError, PanOutput, UserRule};
 pub use masker::{Key, Masker};
-pub use report::{Report, Rule};
+pub use report::{Hit, Report, Rule};

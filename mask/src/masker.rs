@@ -7,11 +7,11 @@ use crate::edit::{self, Edit, MASKED};
 use crate::kept;
 use crate::names::{Class, Names};
 use crate::pass::{Options, Pass};
-use crate::report::{Report, Rule};
+use crate::report::{Hit, Report, Rule};
 use crate::rules::pan;
 use crate::rules::user::UserRules;
 use crate::scan::{Suspect, suspects};
-use crate::veil::unveil;
+use crate::veil::{Unveiled, unveil};
 
 /// What an attribute key says of its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -149,17 +149,30 @@ impl Masker {
     }
 
     fn pass(&self, key: Key, text: &[u8], report: &mut Report) -> Option<Vec<u8>> {
+        edit::rewrite(text, self.edits_under(key, text), report)
+    }
+
+    fn edits_under(&self, key: Key, text: &[u8]) -> Vec<Edit> {
         match key {
             Key::Keep => {
                 let mut edits = self.edits(text, None);
                 edits.retain(|edit| matches!(edit.rule, Rule::Sad | Rule::Track));
-                edit::rewrite(text, edits, report)
+                edits
             }
-            Key::Sensitive => removed(text, report),
-            Key::Pan => edit::rewrite(text, self.edits(text, self.announced(text)), report),
-            Key::Plain if text.len() < TEXT_LEN_MIN && self.rules.is_none() => None,
-            Key::Plain => edit::rewrite(text, self.edits(text, None), report),
+            Key::Sensitive => removed(text),
+            Key::Pan => self.edits(text, self.announced(text)),
+            Key::Plain if text.len() < TEXT_LEN_MIN && self.rules.is_none() => Vec::new(),
+            Key::Plain => self.edits(text, None),
         }
+    }
+
+    /// Where in a text or byte value there is something to mask: for an audit that must say so, and mask nothing.
+    pub fn hits(&self, key: Key, text: &[u8]) -> Vec<Hit> {
+        let found = catch_unwind(AssertUnwindSafe(|| edit::merged(self.edits_under(key, text))));
+        found.map_or_else(
+            |_| vec![Hit { range: 0..text.len(), rule: Rule::Error, masked: MASK_ERROR.to_vec() }],
+            |edits| edits.into_iter().map(Hit::from).collect(),
+        )
     }
 
     /// Masks an integer; `Some` = the text that takes its place.
@@ -199,19 +212,19 @@ impl Masker {
         edits.extend(self.rules.iter().flat_map(|rules| rules.edits(text)));
         let keep = &self.config.keep_keys;
         edits.retain(|edit| !kept::is_kept(text, edit.start, edit.rule, keep));
-        if pass.veiled {
-            self.veiled_edits(text, &mut edits);
+        if pass.veiled && let Some(unveiled) = unveil(text) {
+            self.veiled_edits(&unveiled, &mut edits);
         }
         edits
     }
 
-    /// What shows only when `text` is decoded.
-    fn veiled_edits(&self, text: &[u8], edits: &mut Vec<Edit>) {
-        let Some(unveiled) = unveil(text) else { return };
-        let pass = Pass::over(&unveiled.text, &self.names, self.options());
+    /// What shows only when the text is decoded: more secrets, and keys whose values are kept.
+    fn veiled_edits(&self, unveiled: &Unveiled, edits: &mut Vec<Edit>) {
         let keep = &self.config.keep_keys;
-        let found = pass.edits.into_iter();
-        let found = found.filter(|edit| !kept::is_kept(&unveiled.text, edit.start, edit.rule, keep));
+        let is_kept = |start: usize, rule: Rule| kept::is_kept(&unveiled.text, start, rule, keep);
+        edits.retain(|edit| !unveiled.place(edit.start).is_some_and(|start| is_kept(start, edit.rule)));
+        let pass = Pass::over(&unveiled.text, &self.names, self.options());
+        let found = pass.edits.into_iter().filter(|edit| !is_kept(edit.start, edit.rule));
         edits.extend(found.map(|edit| Edit {
             start: unveiled.source(edit.start),
             end: unveiled.source(edit.end),
@@ -226,10 +239,9 @@ impl Masker {
 }
 
 /// The whole value of a sensitive key; a flag, an empty value and a value that is masked already stay.
-fn removed(text: &[u8], report: &mut Report) -> Option<Vec<u8>> {
+fn removed(text: &[u8]) -> Vec<Edit> {
     if matches!(text, b"" | b"true" | b"false" | b"null") || text == MASKED {
-        return None;
+        return Vec::new();
     }
-    report.count(Rule::Key);
-    Some(MASKED.to_vec())
+    vec![Edit::remove(0, text.len(), Rule::Key)]
 }

@@ -1,5 +1,9 @@
 //! What a masker tells about its work: which rule hit how often, never what it hit.
 
+use std::ops::Range;
+
+use crate::edit::Edit;
+
 /// The rules, one variant each; [`Rule::name`] is the label in metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(usize)]
@@ -55,6 +59,23 @@ impl Rule {
             Rule::User => "user",
             Rule::Error => "error",
         }
+    }
+}
+
+/// One place in a text that is to be masked, and what would stand there; never what stands there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hit {
+    /// Where in the text, in bytes.
+    pub range: Range<usize>,
+    /// What found it.
+    pub rule: Rule,
+    /// The replacement.
+    pub masked: Vec<u8>,
+}
+
+impl From<Edit> for Hit {
+    fn from(edit: Edit) -> Hit {
+        Hit { range: edit.start..edit.end, rule: edit.rule, masked: edit.put }
     }
 }
 

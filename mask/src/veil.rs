@@ -16,6 +16,13 @@ impl Unveiled {
     pub(crate) fn source(&self, at: usize) -> usize {
         self.map[at] as usize
     }
+
+    /// Where the decoded form of the source's byte `at` starts, if one starts there.
+    pub(crate) fn place(&self, at: usize) -> Option<usize> {
+        let at = u32::try_from(at).ok()?;
+        let place = self.map.partition_point(|&source| source < at);
+        (self.map.get(place) == Some(&at)).then_some(place)
+    }
 }
 
 /// A stretch of bytes that stands for another byte, or for one of the first characters beyond ASCII.

@@ -212,7 +212,9 @@ impl Masker {
         edits.extend(self.rules.iter().flat_map(|rules| rules.edits(text)));
         let keep = &self.config.keep_keys;
         edits.retain(|edit| !kept::is_kept(text, edit.start, edit.rule, keep));
-        if pass.veiled && let Some(unveiled) = unveil(text) {
+        if pass.veiled
+            && let Some(unveiled) = unveil(text)
+        {
             self.veiled_edits(&unveiled, &mut edits);
         }
         edits

@@ -138,7 +138,8 @@ fn masking(file: file::Mask, source: &Source) -> Result<Arc<Masker>, Error> {
     let (added, kept) = (file.keys_add.span(), file.keep_keys.span());
     let rules: Vec<_> =
         file.rule.iter().map(|rule| (rule.name.get_ref().clone(), rule.pattern.span())).collect();
-    let names: Vec<_> = file.rule.iter().map(|rule| (rule.name.get_ref().clone(), rule.name.span())).collect();
+    let names: Vec<_> =
+        file.rule.iter().map(|rule| (rule.name.get_ref().clone(), rule.name.span())).collect();
     let config = spanmill_mask::Config {
         pan: match file.pan {
             file::Pan::First6Last4 => spanmill_mask::PanOutput::First6Last4,

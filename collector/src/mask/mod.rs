@@ -11,6 +11,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use bytes::Bytes;
+pub(crate) use schema::Message;
 use spanmill_mask::{Masker, Report};
 pub use spanmill_proto::wire::Malformed;
 

@@ -156,7 +156,7 @@ impl<F: FnMut(Suspect)> Scan<'_, F> {
                 }
             }
             b'[' | b'(' => {
-                if pair::class(bytes, self.names, at).is_some()
+                if pair::name(bytes, self.names, at).is_some()
                     || bytes[at] == b'(' && sql::may_start(bytes, self.names, at)
                 {
                     (self.found)(Suspect::Bracket(at));

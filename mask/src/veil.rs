@@ -81,6 +81,8 @@ pub(crate) fn unveil(text: &[u8]) -> Option<Unveiled> {
 fn decoded(text: &[u8], at: usize) -> Option<Veil> {
     match text[at] {
         b'\\' => escape(text, at),
+        // The space behind a colon or a comma in a form; elsewhere it may be a plus, as in base64.
+        b'+' if behind_mark(&text[..at]) => Some(Veil::byte(b' ', 1)),
         b'%' => {
             let byte = hex(*text.get(at + 1)?)? << 4 | hex(*text.get(at + 2)?)?;
             Some(Veil::byte(byte, 3))
@@ -89,6 +91,11 @@ fn decoded(text: &[u8], at: usize) -> Option<Veil> {
         0xd9 | 0xdb | 0xe0 | 0xef => script_digit(text, at),
         _ => None,
     }
+}
+
+/// Whether `:` or `,` ends `before`, as a form writes them.
+fn behind_mark(before: &[u8]) -> bool {
+    matches!(before, [.., b'%', b'3', b'A' | b'a'] | [.., b'%', b'2', b'C' | b'c'])
 }
 
 /// `\u0034`, with as many backslashes as its depth asks for.

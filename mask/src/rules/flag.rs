@@ -42,7 +42,7 @@ pub(crate) fn argument(pass: &mut Pass<'_>, start: usize) {
         return;
     }
     let class = match pass.names.class(&text[start..end]) {
-        Some(class @ (Class::Sad | Class::Credential | Class::Header)) => class,
+        Some(class @ (Class::Pan | Class::Sad | Class::Credential | Class::Header)) => class,
         None if is_user(&text[start..end]) => return user(pass, end),
         _ => return,
     };

@@ -45,6 +45,26 @@ const VENDORS: &[Vendor] = &[
     vendor("sk-ant-", 2, 20),  // Anthropic
     vendor("sk-proj-", 2, 20), // OpenAI
     vendor("pypi-", 4, 32),
+    vendor("sk-svcacct-", 2, 20),
+    vendor("sk_sbx_", 2, 16),   // Checkout.com
+    vendor("rzp_live_", 3, 10), // Razorpay
+    vendor("rzp_test_", 3, 10),
+    vendor("sq0atp-", 6, 20), // Square
+    vendor("sq0csp-", 6, 20),
+    vendor("shpss_", 5, 20),
+    vendor("shpca_", 5, 20),
+    vendor("shppa_", 5, 20),
+    vendor("doo_v1_", 3, 32),
+    vendor("dor_v1_", 3, 32),
+    vendor("GOCSPX-", 6, 20), // Google OAuth
+    vendor("hf_", 2, 30),     // Hugging Face
+    vendor("lin_api_", 3, 30),
+    vendor("NRAK-", 4, 20), // New Relic
+    vendor("sntrys_", 6, 30),
+    vendor("glsa_", 4, 30), // Grafana
+    vendor("PMAK-", 4, 30), // Postman
+    vendor("gldt-", 4, 16),
+    vendor("AGE-SECRET-KEY-", 3, 40),
 ];
 
 /// Its `I` has one byte before it only.

@@ -9,9 +9,19 @@ use crate::place::{self, Quote, Value, skip_space};
 /// A sensitive name is no longer than this, quotes included.
 const NAME_LEN_MAX: usize = 64;
 
-/// The class of the quoted name behind the bracket at `at`, and where a value starts behind its comma.
+/// The name behind a bracket.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Name {
+    class: Class,
+    /// Where its closing quote stands.
+    quote: usize,
+    /// Where a value starts, behind the comma.
+    from: usize,
+}
+
+/// The sensitive name behind the bracket at `at`.
 #[inline]
-pub(crate) fn class(text: &[u8], names: &Names, at: usize) -> Option<(Class, usize)> {
+pub(crate) fn name(text: &[u8], names: &Names, at: usize) -> Option<Name> {
     if !matches!(text.get(at + 1)?, b'"' | b'\'' | b'\\' | b'b' | b' ' | b'\n' | b'\r') {
         return None;
     }
@@ -29,16 +39,19 @@ pub(crate) fn class(text: &[u8], names: &Names, at: usize) -> Option<(Class, usi
         return None;
     }
     let class = names.class(&text[start..end])?;
-    (class != Class::Label).then_some((class, comma + 1))
+    (class != Class::Label).then_some(Name { class, quote: end, from: comma + 1 })
 }
 
 /// Masks the second half of the pair whose bracket is at `at`.
 pub(crate) fn mask(pass: &mut Pass<'_>, at: usize) {
     let text = pass.text;
-    let Some((class, from)) = class(text, pass.names, at) else { return };
+    let Some(Name { class, quote, from }) = name(text, pass.names, at) else { return };
+    // A number in JSON becomes a string.
+    let mut json = (text[at] == b'[').then_some(quote);
     let (start, end, behind) = match place::value(text, from, true) {
         Some(Value::Quoted { start, end }) => {
             let quote = Quote::before(text, start).map_or(1, Quote::len);
+            json = None;
             (start, end, text.len().min(end + quote))
         }
         Some(Value::Bare { start }) => {
@@ -50,7 +63,8 @@ pub(crate) fn mask(pass: &mut Pass<'_>, at: usize) {
     let closes = matches!(text.get(skip_space(text, behind, true)), Some(b']' | b')'));
     let among_pairs = matches!(text[..at].trim_ascii_end(), [.., b'[' | b',' | b'(']);
     if closes && can_be_secret(pass, class, &text[start..end], among_pairs) {
-        pass.secret(class, start, end, None);
+        let json = json.filter(|&at| Quote::at(text, at).is_some_and(|quote| quote.sign == b'"'));
+        pass.secret(class, start, end, json);
     }
 }
 

@@ -15,7 +15,7 @@ pub(crate) fn is_kept(text: &[u8], start: usize, rule: Rule, keys: &[String]) ->
 }
 
 /// The text up to the end of the key whose value starts at `start`.
-fn key_before(text: &[u8], start: usize) -> Option<&[u8]> {
+pub(crate) fn key_before(text: &[u8], start: usize) -> Option<&[u8]> {
     let mut before = &text[..start];
     if let Some(quote) = Quote::before(text, start) {
         before = &before[..before.len() - quote.len()];

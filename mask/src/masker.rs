@@ -22,6 +22,8 @@ pub enum Key {
     Pan,
     /// The whole value is removed.
     Sensitive,
+    /// A number of another kind is expected, such as a merchant's: one that only a rare card could have is none.
+    Number,
     /// The operator keeps this value as it is; only sensitive authentication data inside is removed all the same.
     Keep,
 }
@@ -48,6 +50,17 @@ const CANDIDATE_STEP: usize = 8;
 
 /// From 2⁵³ on not every integer is a double, and the digits are no longer the sender's.
 const DOUBLE_EXACT_END: f64 = 9_007_199_254_740_992.0;
+
+impl Key {
+    /// What counts for a value under this key, where the key around it says `outer`: a secret list holds secrets.
+    pub fn within(self, outer: Key) -> Key {
+        match self {
+            Key::Plain => outer,
+            Key::Number if outer != Key::Plain => outer,
+            key => key,
+        }
+    }
+}
 
 impl Masker {
     /// All rules at their defaults.
@@ -79,7 +92,8 @@ impl Masker {
             return Key::Keep;
         }
         match self.names.class(key) {
-            None | Some(Class::Label | Class::Harmless) => Key::Plain,
+            None if self.names.is_number(key) => Key::Number,
+            None | Some(Class::Label | Class::Number | Class::Harmless) => Key::Plain,
             Some(Class::Pan) => Key::Pan,
             Some(Class::Sad | Class::Credential | Class::Header) => Key::Sensitive,
         }
@@ -161,8 +175,9 @@ impl Masker {
             }
             Key::Sensitive => removed(text),
             Key::Pan => self.edits(text, self.announced(text)),
-            Key::Plain if text.len() < TEXT_LEN_MIN && self.rules.is_none() => Vec::new(),
-            Key::Plain => self.edits(text, None),
+            Key::Number if pan::is_rare(text) => Vec::new(),
+            Key::Plain | Key::Number if text.len() < TEXT_LEN_MIN && self.rules.is_none() => Vec::new(),
+            Key::Plain | Key::Number => self.edits(text, None),
         }
     }
 
@@ -180,7 +195,7 @@ impl Masker {
         match key {
             Key::Keep => None,
             // Shorter than any card number and not announced as one: nearly all integers.
-            Key::Plain if value < 1_000_000_000_000 && self.rules.is_none() => None,
+            Key::Plain | Key::Number if value < 1_000_000_000_000 && self.rules.is_none() => None,
             _ => self.number(key, &value.to_string(), report),
         }
     }
@@ -189,8 +204,12 @@ impl Masker {
     pub fn double(&self, key: Key, value: f64, report: &mut Report) -> Option<String> {
         match key {
             Key::Keep => None,
-            Key::Plain if self.rules.is_some() => self.number(key, &value.to_string(), report),
-            Key::Plain if !(1e12..DOUBLE_EXACT_END).contains(&value) || value.fract() != 0.0 => None,
+            Key::Plain | Key::Number if self.rules.is_some() => self.number(key, &value.to_string(), report),
+            Key::Plain | Key::Number
+                if !(1e12..DOUBLE_EXACT_END).contains(&value) || value.fract() != 0.0 =>
+            {
+                None
+            }
             _ => self.number(key, &value.to_string(), report),
         }
     }

@@ -20,6 +20,8 @@ pub(crate) enum Class {
     Header,
     /// Its value is the name of something, and a secret may stand beside it.
     Label,
+    /// Its value is a number of another kind, which only looks like that of a rare card.
+    Number,
     /// Looks like one of the above and is not.
     Harmless,
 }
@@ -163,9 +165,15 @@ impl Names {
 
     fn longest(&self, text: &[u8], starts: impl Fn(usize) -> bool) -> Option<Class> {
         match self.longest_of(text, starts, false) {
-            Some(Class::Harmless) => None,
+            Some(Class::Harmless | Class::Number) => None,
             class => class,
         }
+    }
+
+    /// Whether the key at the end of `text` announces a number that is no card's.
+    pub(crate) fn is_number(&self, text: &[u8]) -> bool {
+        let text = trimmed(text);
+        self.may_end(text) && self.longest_of(text, |i| starts_segment(text, i), false) == Some(Class::Number)
     }
 
     /// Compares growing ends of `text`, back to front, at each place where a name may start.
@@ -191,10 +199,11 @@ impl Names {
                 && let Some(name) = self.find(hash, &folded[NAME_LEN_MAX - len..])
                 && (any || !name.whole || starts_key(text, i))
             {
-                if !(any && name.class == Class::Harmless) {
+                let harmless = matches!(name.class, Class::Harmless | Class::Number);
+                if !(any && harmless) {
                     best = Some(name.class);
                 }
-                if any && !matches!(name.class, Class::Harmless | Class::Label) {
+                if any && !harmless && name.class != Class::Label {
                     return best;
                 }
             }

@@ -60,6 +60,12 @@ pub(crate) const NAMES: &[(Class, &[&str])] = &[
     (Class::Label, &[
         "name", "key", "field", "param", "parameter", "header", "attribute", "property",
     ]),
+    (Class::Number, &[
+        "mid", "merchant id", "merchant number", "merchant no", "tid", "terminal id", "terminal number", "rrn",
+        "stan", "arn", "acquirer reference number", "retrieval reference number", "reference number", "imei",
+        "trace number", "batch number", "order id", "order number", "order no", "invoice id", "invoice number",
+        "tracking number", "device id", "phone", "msisdn", "user id", "customer id", "account id",
+    ]),
     (Class::Harmless, &[
         "page token", "next page token", "continuation token", "sync token", "message sid", "account sid",
         "cancellation token", "next token", "domain sid", "user sid", "page tokens",

@@ -125,6 +125,21 @@ fn card_numbers_in_the_data_of_a_chip_are_found_by_their_tag() {
 }
 
 #[test]
+fn numbers_of_other_kinds_are_no_rare_cards() {
+    let rare = "655343494930003";
+    check(rare, "655343*****0003");
+    let masker = Masker::standard();
+    assert_eq!(masker.key(b"merchant.id"), Key::Number);
+    assert_eq!(masked(Key::Number, rare), None);
+    check_clean(&format!("mid={rare} x"));
+    check_clean(&format!("{{\"merchantId\":{rare}}}"));
+    check("mid=4111111111111111", "mid=411111******1111");
+    assert!(masked(Key::Number, "4111111111111111").is_some());
+    assert_eq!(Key::Number.within(Key::Sensitive), Key::Sensitive);
+    assert_eq!(Key::Number.within(Key::Plain), Key::Number);
+}
+
+#[test]
 fn what_a_client_has_masked_is_tightened_and_never_loosened() {
     let masker = |pan| Masker::new(Config { pan, ..Config::default() }).unwrap();
     let (last4, full) = (masker(PanOutput::Last4), masker(PanOutput::Full));

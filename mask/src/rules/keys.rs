@@ -263,7 +263,7 @@ impl Pass<'_> {
             Class::Pan => pan::announced(text, start, end, self.options.pan),
             Class::Sad => Some(Edit::remove(start, end, Rule::Sad)),
             Class::Credential | Class::Header => Some(Edit::remove(start, end, Rule::Key)),
-            Class::Label | Class::Harmless => None,
+            Class::Label | Class::Number | Class::Harmless => None,
         };
         let Some(mut edit) = edit else { return };
         edit.quote = json.and_then(|at| Some(at..at + Quote::at(text, at)?.len()));

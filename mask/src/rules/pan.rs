@@ -5,6 +5,8 @@ use std::ops::Range;
 use crate::config::PanOutput;
 use crate::edit::Edit;
 use crate::issuers::{LENGTH_MAX, LENGTH_MIN, issues};
+use crate::kept;
+use crate::names::Names;
 use crate::place::{Quote, skip_space};
 use crate::report::Rule;
 use crate::rules::track;
@@ -22,17 +24,32 @@ const HEX_TOKEN_MIN: usize = 24;
 const HIDDEN: &[u8] = b"*****";
 
 /// The card number that is exactly the run of digits `start..end`, and the track data behind it.
-pub(crate) fn run(text: &[u8], start: usize, end: usize, output: PanOutput, edits: &mut Vec<Edit>) {
+pub(crate) fn run(
+    text: &[u8],
+    (start, end): (usize, usize),
+    names: &Names,
+    output: PanOutput,
+    edits: &mut Vec<Edit>,
+) {
     let digits = &text[start..end];
     let card = (RUN_MIN..=LENGTH_MAX).contains(&digits.len())
         && is_card(digits)
         && !is_fraction(text, start)
         && !is_phone(text, start, end)
-        && !in_hex_token(text, start, end);
+        && !in_hex_token(text, start, end)
+        && !(is_rare(digits) && kept::key_before(text, start).is_some_and(|key| names.is_number(key)));
     if card {
         edits.push(shown(text, start, end, output));
         edits.extend(track::behind(text, end));
     }
+}
+
+/// Whether `digits` are a card number only if Maestro issues what it may, but hardly does: of numbers with 13, 14, 15
+/// or 17 digits in its ranges nearly all are something else.
+pub(crate) fn is_rare(digits: &[u8]) -> bool {
+    matches!(digits.len(), 13..=15 | 17)
+        && digits.iter().all(u8::is_ascii_digit)
+        && matches!(digits, [b'5', b'0' | b'6'..=b'9', ..] | [b'6', ..])
 }
 
 /// The card number whose first group of four digits ends before `first_end`.

@@ -110,10 +110,7 @@ impl Scan<'_, '_> {
 
     fn attribute(&mut self, field: &Field<'_>, at: &At) -> Result<At, Malformed> {
         let name = first(&mut field.message()?, key_value::KEY).unwrap_or_default();
-        let key = match self.report.masker.key(name) {
-            Key::Plain => at.key,
-            key => key,
-        };
+        let key = self.report.masker.key(name).within(at.key);
         Ok(At { key, ..at.with(&format!("attribute \"{}\"", self.shown(name))) })
     }
 

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, PanOutput};
 use crate::edit::{self, Edit, MASKED};
 use crate::kept;
 use crate::names::{Class, Names};
@@ -70,7 +70,8 @@ impl Masker {
 
     /// Compiles `config`; the error names the entry that cannot be used.
     pub fn new(config: Config) -> Result<Masker, ConfigError> {
-        let names = Names::new(&config.keys_add)?;
+        let mut names = Names::new(&config.keys_add)?;
+        names.tightens = config.pan != PanOutput::First6Last4;
         let sad = |key: &&String| names.class(key.as_bytes()) == Some(Class::Sad);
         if let Some(key) = config.keep_keys.iter().find(sad) {
             return Err(ConfigError::KeptSecret(key.clone()));
@@ -101,8 +102,7 @@ impl Masker {
 
     /// Appends to `offsets`, ascending, where in `message` something may be a secret.
     ///
-    /// `message` is any bytes, usually a whole encoded request: one scan of it costs a fraction of one scan per
-    /// string. There are no false negatives: a string without an offset inside it, under a [`Key::Plain`] key,
+    /// `message` is an encoded request, or one text: one scan of it costs a fraction of one scan per string. There are no false negatives: a string without an offset inside it, under a [`Key::Plain`] key,
     /// is what [`Masker::text`] would return unchanged. What lies behind the first 4 GiB has no offset to name it
     /// by and must be given to `text` string by string.
     pub fn candidates(&self, message: &[u8], offsets: &mut Vec<u32>) {

@@ -48,6 +48,8 @@ pub(crate) struct Names {
     ends: Box<[u64; ENDS / 64]>,
     /// One bit per [`hash`] of each end of each name: a comparison stops where no name goes on.
     stems: Box<[u64; ENDS / 64]>,
+    /// Whether numbers that are masked already may show too much.
+    pub tightens: bool,
 }
 
 const ENDS: usize = 1 << 15;
@@ -63,6 +65,7 @@ impl Names {
             slots: Vec::new(),
             ends: Box::new([0; ENDS / 64]),
             stems: Box::new([0; ENDS / 64]),
+            tightens: false,
         };
         for (class, list) in NAMES {
             for name in *list {

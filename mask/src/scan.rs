@@ -141,7 +141,7 @@ impl<F: FnMut(Suspect)> Scan<'_, F> {
                 if let Some(start) = literal::may_start(bytes, at) {
                     (self.found)(Suspect::Literal(start));
                 }
-                if bytes[at] == b'-' {
+                if bytes[at] == b'-' && !is_inside_word(bytes, at) {
                     self.flag(at + 1);
                 }
             }
@@ -204,7 +204,7 @@ impl<F: FnMut(Suspect)> Scan<'_, F> {
         if may_be_grouped(self.bytes, end) {
             (self.found)(Suspect::Groups { first_end: end });
         }
-        if shortened::may_be(self.bytes, end) {
+        if self.names.tightens && shortened::may_be(self.bytes, end) {
             (self.found)(Suspect::Shortened(end));
         }
     }
@@ -226,6 +226,12 @@ impl<F: FnMut(Suspect)> Scan<'_, F> {
             (self.found)(Suspect::Flag(at));
         }
     }
+}
+
+/// Whether letters or digits stand before the dash at `at`, as in `my-token`. Two of them: one may be the length of the
+/// text that the dash begins, and the tag before a length is neither.
+fn is_inside_word(bytes: &[u8], at: usize) -> bool {
+    matches!(bytes[..at], [.., a, b] if a.is_ascii_alphanumeric() && b.is_ascii_alphanumeric())
 }
 
 /// Where the digits that end before `end` start.

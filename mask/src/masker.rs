@@ -33,6 +33,8 @@ pub enum Key {
 pub struct Masker {
     config: Config,
     names: Names,
+    /// Keys of numbers that are no card's.
+    numbers: Names,
     rules: Option<UserRules>,
 }
 
@@ -77,7 +79,7 @@ impl Masker {
             return Err(ConfigError::KeptSecret(key.clone()));
         }
         let rules = UserRules::new(&config.rules)?;
-        Ok(Masker { config, names, rules })
+        Ok(Masker { config, names, numbers: Names::of_numbers(), rules })
     }
 
     /// The names of the operator's rules, in the order of [`Report::user_hits`].
@@ -93,7 +95,7 @@ impl Masker {
             return Key::Keep;
         }
         match self.names.class(key) {
-            None if self.names.is_number(key) => Key::Number,
+            None if self.numbers.class(key).is_some() => Key::Number,
             None | Some(Class::Label | Class::Number | Class::Harmless) => Key::Plain,
             Some(Class::Pan) => Key::Pan,
             Some(Class::Sad | Class::Credential | Class::Header) => Key::Sensitive,
@@ -225,7 +227,7 @@ impl Masker {
     }
 
     fn edits(&self, text: &[u8], first: Option<Edit>) -> Vec<Edit> {
-        let pass = Pass::over(text, &self.names, self.options());
+        let pass = Pass::over(text, &self.names, &self.numbers, self.options());
         let mut edits = pass.edits;
         edits.extend(first);
         edits.extend(self.rules.iter().flat_map(|rules| rules.edits(text)));
@@ -244,7 +246,7 @@ impl Masker {
         let keep = &self.config.keep_keys;
         let is_kept = |start: usize, rule: Rule| kept::is_kept(&unveiled.text, start, rule, keep);
         edits.retain(|edit| !unveiled.place(edit.start).is_some_and(|start| is_kept(start, edit.rule)));
-        let pass = Pass::over(&unveiled.text, &self.names, self.options());
+        let pass = Pass::over(&unveiled.text, &self.names, &self.numbers, self.options());
         let found = pass.edits.into_iter().filter(|edit| !is_kept(edit.start, edit.rule));
         edits.extend(found.map(|edit| Edit {
             start: unveiled.source(edit.start),

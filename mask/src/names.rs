@@ -60,18 +60,7 @@ const ADDED_MAX: usize = 4096;
 impl Names {
     /// The built-in names and the exact keys `added` by the operator.
     pub(crate) fn new(added: &[String]) -> Result<Names, ConfigError> {
-        let mut names = Names {
-            names: Vec::new(),
-            slots: Vec::new(),
-            ends: Box::new([0; ENDS / 64]),
-            stems: Box::new([0; ENDS / 64]),
-            tightens: false,
-        };
-        for (class, list) in NAMES {
-            for name in *list {
-                names.add(name, *class, false);
-            }
-        }
+        let mut names = Names::of(|class| class != Class::Number);
         for key in added.iter().take(ADDED_MAX) {
             let letters = key.bytes().filter(u8::is_ascii_alphanumeric).count();
             match letters {
@@ -82,6 +71,29 @@ impl Names {
         }
         names.index();
         Ok(names)
+    }
+
+    /// The names of numbers that are no card's, in a table of their own: `id` ends too many keys of any text.
+    pub(crate) fn of_numbers() -> Names {
+        let mut names = Names::of(|class| class == Class::Number);
+        names.index();
+        names
+    }
+
+    fn of(is_wanted: impl Fn(Class) -> bool) -> Names {
+        let mut names = Names {
+            names: Vec::new(),
+            slots: Vec::new(),
+            ends: Box::new([0; ENDS / 64]),
+            stems: Box::new([0; ENDS / 64]),
+            tightens: false,
+        };
+        for (class, list) in NAMES.iter().filter(|(class, _)| is_wanted(*class)) {
+            for name in *list {
+                names.add(name, *class, false);
+            }
+        }
+        names
     }
 
     fn add(&mut self, name: &str, class: Class, whole: bool) {
@@ -168,15 +180,9 @@ impl Names {
 
     fn longest(&self, text: &[u8], starts: impl Fn(usize) -> bool) -> Option<Class> {
         match self.longest_of(text, starts, false) {
-            Some(Class::Harmless | Class::Number) => None,
+            Some(Class::Harmless) => None,
             class => class,
         }
-    }
-
-    /// Whether the key at the end of `text` announces a number that is no card's.
-    pub(crate) fn is_number(&self, text: &[u8]) -> bool {
-        let text = trimmed(text);
-        self.may_end(text) && self.longest_of(text, |i| starts_segment(text, i), false) == Some(Class::Number)
     }
 
     /// Compares growing ends of `text`, back to front, at each place where a name may start.
@@ -202,11 +208,10 @@ impl Names {
                 && let Some(name) = self.find(hash, &folded[NAME_LEN_MAX - len..])
                 && (any || !name.whole || starts_key(text, i))
             {
-                let harmless = matches!(name.class, Class::Harmless | Class::Number);
-                if !(any && harmless) {
+                if !(any && name.class == Class::Harmless) {
                     best = Some(name.class);
                 }
-                if any && !harmless && name.class != Class::Label {
+                if any && !matches!(name.class, Class::Harmless | Class::Label) {
                     return best;
                 }
             }

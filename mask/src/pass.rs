@@ -19,6 +19,8 @@ pub(crate) struct Options {
 pub(crate) struct Pass<'a> {
     pub text: &'a [u8],
     pub names: &'a Names,
+    /// Keys of numbers that are no card's.
+    pub numbers: &'a Names,
     pub options: Options,
     pub edits: Vec<Edit>,
     /// Everything before this is removed already: no key in it is looked at, which keeps the pass linear.
@@ -37,19 +39,26 @@ pub(crate) struct Pass<'a> {
 
 impl<'a> Pass<'a> {
     /// Runs all rules over `text`.
-    pub(crate) fn over(text: &'a [u8], names: &'a Names, options: Options) -> Pass<'a> {
-        Pass::at_depth(text, names, options, 0)
+    pub(crate) fn over(text: &'a [u8], names: &'a Names, numbers: &'a Names, options: Options) -> Pass<'a> {
+        Pass::at_depth(text, names, numbers, options, 0)
     }
 
     /// What there is to mask in a text that this one wraps.
     pub(crate) fn inside(&self, text: &[u8]) -> Vec<Edit> {
-        Pass::at_depth(text, self.names, self.options, self.depth + 1).edits
+        Pass::at_depth(text, self.names, self.numbers, self.options, self.depth + 1).edits
     }
 
-    fn at_depth(text: &'a [u8], names: &'a Names, options: Options, depth: u8) -> Pass<'a> {
+    fn at_depth(
+        text: &'a [u8],
+        names: &'a Names,
+        numbers: &'a Names,
+        options: Options,
+        depth: u8,
+    ) -> Pass<'a> {
         let mut pass = Pass {
             text,
             names,
+            numbers,
             options,
             edits: Vec::new(),
             done: 0,

@@ -20,7 +20,7 @@ pub(crate) const NAMES: &[(Class, &[&str])] = &[
         "track 1", "track 2", "track 3", "track data", "track 1 data", "track 2 data", "track 3 data",
         "tracks", "track 2 equivalent data", "track 2 equivalent", "magstripe", "mag stripe",
         "magnetic stripe", "cavv", "aav", "aevv", "ucaf", "otp", "otp code", "one time password",
-        "one time code", "sms code", "cvvs", "cvcs", "pins", "otps", "card cvv", "card cvc", "card cvv 2",
+        "one time code", "sms code", "cvvs", "cvcs", "card cvv", "card cvc", "card cvv 2",
         "card cvc 2", "card pin", "card csc", "payment card cvv", "payment card cvc", "csc code", "cvd", "cvd code",
         "security codes", "pin blk", "pin number", "new pin", "old pin", "user pin", "pin verification value",
         "pvv", "track one", "track two", "track 1 discretionary data", "track 2 discretionary data",

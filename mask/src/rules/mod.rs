@@ -28,7 +28,7 @@ pub(crate) fn judge(pass: &mut Pass<'_>, suspect: Suspect) {
     let text = pass.text;
     match suspect {
         Suspect::Run { start, end } => {
-            pan::run(text, (start, end), pass.names, pass.options.pan, &mut pass.edits);
+            pan::run(text, (start, end), pass.numbers, pass.options.pan, &mut pass.edits);
             emv::around(pass, start, end);
         }
         Suspect::Groups { first_end } => pass.edits.extend(pan::groups(text, first_end, pass.options.pan)),

@@ -27,7 +27,7 @@ const HIDDEN: &[u8] = b"*****";
 pub(crate) fn run(
     text: &[u8],
     (start, end): (usize, usize),
-    names: &Names,
+    numbers: &Names,
     output: PanOutput,
     edits: &mut Vec<Edit>,
 ) {
@@ -37,11 +37,16 @@ pub(crate) fn run(
         && !is_fraction(text, start)
         && !is_phone(text, start, end)
         && !in_hex_token(text, start, end)
-        && !(is_rare(digits) && kept::key_before(text, start).is_some_and(|key| names.is_number(key)));
+        && !(is_rare(digits) && is_keyed(text, start, numbers));
     if card {
         edits.push(shown(text, start, end, output));
         edits.extend(track::behind(text, end));
     }
+}
+
+/// Whether one of `keys` announces what starts at `start`.
+fn is_keyed(text: &[u8], start: usize, keys: &Names) -> bool {
+    kept::key_before(text, start).is_some_and(|key| keys.class(key).is_some())
 }
 
 /// Whether `digits` are a card number only if Maestro issues what it may, but hardly does: of numbers with 13, 14, 15

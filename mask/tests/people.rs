@@ -4,7 +4,7 @@ use spanmill_mask::{Key, Masker, Report};
 
 fn masked(text: &str) -> Option<String> {
     let masked = Masker::standard().text(Key::Plain, text.as_bytes(), &mut Report::default())?;
-    Some(String::from_utf8(masked).unwrap())
+    Some(String::from_utf8_lossy(&masked).into_owned())
 }
 
 #[track_caller]

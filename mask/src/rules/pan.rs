@@ -32,13 +32,14 @@ pub(crate) fn run(
     edits: &mut Vec<Edit>,
 ) {
     let digits = &text[start..end];
-    let card = (RUN_MIN..=LENGTH_MAX).contains(&digits.len())
-        && is_card(digits)
-        && !is_fraction(text, start)
-        && !is_phone(text, start, end)
-        && !in_hex_token(text, start, end)
-        && !(is_rare(digits) && is_keyed(text, start, numbers));
-    if card {
+    if !(RUN_MIN..=LENGTH_MAX).contains(&digits.len()) || !is_card(digits) {
+        return;
+    }
+    let other = is_fraction(text, start)
+        || is_phone(text, start, end)
+        || in_hex_token(text, start, end)
+        || is_rare(digits) && is_keyed(text, start, numbers);
+    if !other {
         edits.push(shown(text, start, end, output));
         edits.extend(track::behind(text, end));
     }

@@ -78,7 +78,7 @@ impl Segment {
     }
 
     /// The next whole body: an encoded, masked request.
-    pub fn next(&mut self) -> Option<Bytes> {
+    pub fn next_body(&mut self) -> Option<Bytes> {
         let found = self.cursor.next(self.at, self.end)?;
         self.at = found.header.position + found.header.record_len();
         Some(found.body)

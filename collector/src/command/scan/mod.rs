@@ -73,18 +73,18 @@ impl Scan {
                 let failed = |cause| Error::Read { name: name.clone(), cause };
                 let file = std::fs::File::open(&path).map_err(failed)?;
                 let size = file.metadata().map_err(failed)?.len();
-                scan_input(name.clone(), Box::new(file), size, &mut report)?;
+                scan_input(&name, Box::new(file), size, &mut report)?;
             }
-            _ => scan_input("-".to_owned(), Box::new(io::stdin().lock()), 0, &mut report)?,
+            _ => scan_input("-", Box::new(io::stdin().lock()), 0, &mut report)?,
         }
         report.finish()
     }
 }
 
 /// Finds out what the input is, and looks through it.
-fn scan_input(name: String, reader: Box<dyn Read>, size: u64, report: &mut Report<'_>) -> Result<(), Error> {
-    report.begin(name.clone(), size);
-    let failed = |cause| Error::Read { name: name.clone(), cause };
+fn scan_input(name: &str, reader: Box<dyn Read>, size: u64, report: &mut Report<'_>) -> Result<(), Error> {
+    report.begin(name.to_owned(), size);
+    let failed = |cause| Error::Read { name: name.to_owned(), cause };
     let mut input = Input::new(reader);
     match input.kind().map_err(failed)? {
         input::Kind::Text => text::scan(&mut input, report),

@@ -14,7 +14,7 @@ pub fn scan(dir: &Path, report: &mut Report<'_>) -> Result<(), Error> {
     for segment in segments {
         let Some(mut segment) = segment.map_err(failed)? else { continue };
         report.begin(segment.name().to_owned(), segment.size());
-        while let Some(body) = segment.next() {
+        while let Some(body) = segment.next_body() {
             span::scan(&body, report)?;
             report.advance(body.len() as u64);
         }

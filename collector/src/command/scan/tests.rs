@@ -20,7 +20,7 @@ fn scanned(input: &[u8], format: Format) -> (String, bool) {
     let masker = Masker::standard();
     let mut output = Vec::new();
     let mut report = Report::new(&masker, format, Box::new(&mut output));
-    scan_input("in".to_owned(), Box::new(Cursor::new(input.to_vec())), 0, &mut report).unwrap();
+    scan_input("in", Box::new(Cursor::new(input.to_vec())), 0, &mut report).unwrap();
     let found = report.finish().unwrap();
     let output = String::from_utf8(output).unwrap();
     assert!(!output.contains(CARD) && !output.contains("hunter2"), "a secret is told: {output}");
@@ -78,7 +78,7 @@ fn request() -> ExportTraceServiceRequest {
 fn check_request(lines: &[String]) {
     let ids = format!("in: trace {} span {}: ", "ab".repeat(16), "cd".repeat(8));
     let want = [
-        format!("in: resource, attribute \"host.name\", character 1: pan: 411111******1111"),
+        "in: resource, attribute \"host.name\", character 1: pan: 411111******1111".to_owned(),
         format!("{ids}name, character 5: pan: 411111******1111"),
         format!("{ids}attribute \"db.password\", character 1: key: [masked]"),
         format!("{ids}attribute \"cards\"[1], character 1: pan: 411111******1111"),

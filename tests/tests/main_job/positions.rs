@@ -92,10 +92,11 @@ impl Planted {
         }
     }
 
-    /// The search finds in `bytes` all that was planted for `way`.
+    /// The search finds in `bytes` all that was planted for `way` as a text; a number has several forms, of which one is there.
     #[track_caller]
     fn are_in(&self, bytes: &[u8], way: &str) {
-        let of_way: Vec<_> = self.secrets.iter().filter(|(place, _)| place.ends_with(way)).collect();
+        let of_way = self.secrets.iter().filter(|(place, _)| place.ends_with(way));
+        let of_way: Vec<_> = of_way.filter(|(place, _)| !is_number(place)).collect();
         assert!(of_way.len() > 200, "{}", of_way.len());
         for (place, secret) in of_way {
             assert!(memchr::memmem::find(bytes, secret).is_some(), "nothing was planted in: {place}");
@@ -109,6 +110,10 @@ impl Planted {
             assert!(found.is_some(), "{what} has nothing of what was sent in: {place}");
         }
     }
+}
+
+fn is_number(place: &str) -> bool {
+    ["attribute int", "attribute double", "int in a list"].iter().any(|number| place.starts_with(number))
 }
 
 #[test]

@@ -233,10 +233,7 @@ impl Walk<'_> {
 
     #[inline]
     fn key(&self, name: &[u8], outer: Key) -> Key {
-        match self.masker.key(name) {
-            Key::Plain => outer,
-            key => key,
-        }
+        self.masker.key(name).within(outer)
     }
 
     fn any_value(&mut self, mut fields: Fields<'_>, key: Key, depth: u32) -> Result<(), Malformed> {

@@ -11,6 +11,7 @@ mod figures;
 mod load;
 mod page;
 mod php;
+mod positions;
 mod refusals;
 mod sdk;
 mod secrets;

@@ -8,8 +8,8 @@ use crate::wire::{self, Field, Fields, Malformed};
 #[inline]
 pub fn says_notice(key_value: &Field<'_>) -> Result<bool, Malformed> {
     match key_value.bytes()? {
-        // Tag and length of the key: what is written in another order is looked at closely.
-        [0x0a, 17 | 19, ..] => looks_closely(key_value),
+        // Tag, length and first letter of the key: what is written in another order is looked at closely.
+        [0x0a, 17, b'l', ..] | [0x0a, 19, b'_', ..] => looks_closely(key_value),
         [0x0a, ..] => Ok(false),
         _ => looks_closely(key_value),
     }

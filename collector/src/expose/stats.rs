@@ -27,6 +27,8 @@ struct Answer {
     /// Calls that ended before they began.
     backwards: u64,
     name_conflicts: u64,
+    /// Notices that a call has begun; they are neither kept nor forwarded, and not in `received`.
+    notices: u64,
     /// Open calls and notices beyond the bounds, and those whose span never came.
     open_calls_lost: u64,
     /// Providers without a table that gave their place to a busier one.
@@ -66,6 +68,7 @@ pub(super) async fn stats(State(api): State<Arc<Api>>) -> Response {
         late: Late { late: rollup.late, too_late: rollup.too_late, from_the_future: rollup.from_the_future },
         backwards: rollup.backwards,
         name_conflicts: rollup.name_conflicts,
+        notices: rollup.notices,
         open_calls_lost: rollup.open_calls_lost,
         providers_replaced: rollup.providers_replaced,
         unsaved_windows: rollup.unsaved_windows,

@@ -14,6 +14,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use bytes::Bytes;
 pub(crate) use schema::Message;
 use spanmill_mask::{Masker, Report};
+use spanmill_proto::otlp::without_notices;
 pub use spanmill_proto::wire::Malformed;
 
 use crate::outcome::{Outcomes, Transport};
@@ -63,7 +64,10 @@ impl MaskedBatch {
 /// What masking made of a received batch.
 #[derive(Debug, Clone)]
 pub struct Masked {
+    /// Without notices that a span has begun.
     pub batch: MaskedBatch,
+    /// The same with them, where there were any: for those who count calls in flight, never kept or forwarded.
+    pub notices: Option<MaskedBatch>,
     /// Spans that were cut out because their ids are not valid.
     pub rejected_spans: u32,
 }
@@ -133,9 +137,14 @@ impl Masking {
         self.outcomes.masked(&report);
         rules.count_own(&report);
         let bytes = if found.edits.is_empty() { body } else { splice::splice(&body, &found.edits)?.into() };
-        let batch =
+        let mut batch =
             MaskedBatch { bytes, spans: found.spans, received_unix_ns, hops, came_by: Some(transport) };
-        Ok(Masked { batch, rejected_spans: found.rejected_spans })
+        let notices = found.has_notices.then(|| batch.clone());
+        if found.has_notices {
+            let (bytes, spans) = without_notices(&batch.bytes)?;
+            (batch.bytes, batch.spans) = (bytes.into(), spans);
+        }
+        Ok(Masked { batch, notices, rejected_spans: found.rejected_spans })
     }
 }
 

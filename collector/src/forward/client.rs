@@ -95,8 +95,8 @@ impl Client {
         *request.method_mut() = http::Method::POST;
         *request.uri_mut() = self.uri.clone();
         *request.headers_mut() = self.headers.clone();
-        let name = format!("{:032x}/{}", self.instance, batch.first().position.0);
-        let name = HeaderValue::try_from(name).expect("hexadecimal digits, a slash and digits are allowed");
+        let name = HeaderValue::try_from(batch.name(self.instance).to_string());
+        let name = name.expect("hexadecimal digits, a slash, digits and a hyphen are allowed");
         request.headers_mut().insert(HeaderName::from_static("spanmill-batch"), name);
         let hop = HeaderValue::from(u16::from(batch.hops()) + 1);
         request.headers_mut().insert(HeaderName::from_static("spanmill-hop"), hop);

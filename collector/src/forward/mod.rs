@@ -7,6 +7,7 @@ mod answer;
 mod batch;
 mod client;
 mod driver;
+mod name;
 mod retry;
 
 use std::path::PathBuf;

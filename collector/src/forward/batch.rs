@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
-use spanmill_proto::{grpc, otlp};
+use spanmill_proto::otlp;
 
 use super::name::Name;
 use crate::journal::{Position, Record};
@@ -63,9 +63,8 @@ impl Batch {
         self.parts.iter().map(|part| part.hops).max().unwrap_or_default()
     }
 
-    /// The request body as gRPC frames it, in pieces that share the records' memory.
-    pub fn body(&self) -> Vec<Bytes> {
-        let mut small = BytesMut::from(&grpc::prefix(false, self.bytes() as u32)[..]);
+    /// The request's bytes, in pieces that share the records' memory; `small` may hold what comes before them.
+    pub fn pieces(&self, mut small: BytesMut) -> Vec<Bytes> {
         let mut out = Vec::with_capacity(self.parts.len() + 1);
         for part in &self.parts {
             if part.bytes.len() < COPY_BELOW {
@@ -191,35 +190,19 @@ impl Gather {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use spanmill_proto::wire;
 
     use super::*;
     use crate::mask::MaskedBatch;
 
-    fn record(position: u64, bytes: Bytes, spans: u32) -> Record {
+    pub fn record(position: u64, bytes: Bytes, spans: u32) -> Record {
         Record {
             position: Position(position),
             next: Position(position + 1),
             spans_before: position,
             batch: MaskedBatch::restored(bytes, spans, 0, 0),
         }
-    }
-
-    #[test]
-    fn the_body_is_the_prefix_and_the_records_one_after_the_other() {
-        let sizes = [10, 5000, 4096, 20, 30, 9000, 1];
-        let mut gather = Gather::default();
-        let mut expected = Vec::new();
-        for (i, size) in sizes.into_iter().enumerate() {
-            expected.extend(std::iter::repeat_n(i as u8, size));
-            gather.push(&record(i as u64, vec![i as u8; size].into(), 1), 1 << 20);
-        }
-        let batch = gather.take(1 << 20).unwrap();
-        let body = batch.body().concat();
-        assert_eq!(body[..5], grpc::prefix(false, expected.len() as u32));
-        assert_eq!(body[5..], expected);
-        assert!(gather.take(1 << 20).is_none());
     }
 
     #[test]

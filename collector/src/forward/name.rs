@@ -20,7 +20,7 @@
 //! |---|---|
 //! | none of it known | takes it |
 //! | all of it known | answers success, and takes nothing |
-//! | a part of it known | takes nothing and answers FAILED_PRECONDITION or HTTP 409 |
+//! | a part of it known | takes nothing and answers ALREADY_EXISTS (6) or HTTP 409 |
 //!
 //! At the third answer the sender cuts the request in two, between records while it has several and then between
 //! spans, and sends both. A single span is known or not, so this ends, after some ten requests in the worst case.

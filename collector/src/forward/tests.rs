@@ -17,6 +17,7 @@ use tokio::net::TcpListener;
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::*;
+use crate::dial::Protocol;
 use crate::journal::{self, Durability};
 use crate::mask::MaskedBatch;
 
@@ -189,7 +190,16 @@ fn open_journal(dir: &Path) -> Journal {
 fn config(dir: &Path, address: SocketAddr) -> Config {
     Config {
         name: "jaeger".into(),
-        endpoint: format!("http://{address}").parse().unwrap(),
+        kind: Kind::Otlp,
+        target: Target {
+            authority: address.to_string().parse().unwrap(),
+            protocol: Protocol::Http2,
+            tls: None,
+        },
+        path: grpc::EXPORT.parse().unwrap(),
+        endpoint: format!("http://{address}"),
+        compression: Compression::None,
+        poison_dir: dir.join("poison"),
         headers: vec![("x-tenant".parse().unwrap(), "shop".parse().unwrap())],
         dir: dir.to_owned(),
         request_max: 3_670_016,
@@ -253,10 +263,19 @@ async fn everything_arrives_byte_for_byte_in_few_requests() {
     until_settled(&destination).await;
     assert_eq!(sorted(server.records()), sorted(sent));
     assert!(server.requests() < 100, "{} requests for 320 records", server.requests());
-    let (headers, _) = server.state.taken.lock().unwrap()[0].clone();
+    let taken = server.state.taken.lock().unwrap().clone();
+    let instance = format!("{:032x}/", journal.instance());
+    let stretch = |(headers, _): &(HeaderMap, Bytes)| {
+        let name = headers["spanmill-batch"].to_str().unwrap().strip_prefix(&instance).unwrap();
+        let (begin, end) = name.split_once('-').unwrap();
+        (begin.parse::<u64>().unwrap(), end.parse::<u64>().unwrap())
+    };
+    let mut stretches: Vec<_> = taken.iter().map(stretch).collect();
+    stretches.sort_unstable();
+    assert_eq!(stretches[0].0, 0);
+    assert!(stretches.windows(2).all(|two| two[0].1 <= two[1].0), "{stretches:?}");
+    let (headers, _) = &taken[0];
     assert_eq!(headers["spanmill-hop"], "2");
-    let name = headers["spanmill-batch"].to_str().unwrap();
-    assert!(name.starts_with(&format!("{:032x}/0-", journal.instance())), "{name}");
     assert_eq!(headers["content-type"], "application/grpc");
     assert_eq!(headers["x-tenant"], "shop");
     let status = destination.status();
@@ -312,8 +331,13 @@ async fn a_destination_that_dies_and_returns_loses_nothing() {
 async fn what_is_refused_for_now_is_sent_again() {
     let dir = TempDir::new().unwrap();
     let journal = open_journal(dir.path());
-    let mut codes =
-        [grpc::Code::Unavailable, grpc::Code::DeadlineExceeded, grpc::Code::Unauthenticated].into_iter();
+    let mut codes = [
+        grpc::Code::Unavailable,
+        grpc::Code::DeadlineExceeded,
+        grpc::Code::Unauthenticated,
+        grpc::Code::Unimplemented,
+    ]
+    .into_iter();
     let server = Server::start(move |_| codes.next().map_or(Reply::Take, Reply::Status)).await;
     let destination = begin(config(dir.path(), server.address), &journal);
     let sent = append(&journal, "record", 20, 100).await;
@@ -366,7 +390,7 @@ async fn one_poison_record_is_found_counted_and_passed() {
 async fn a_destination_that_refuses_everything_is_not_asked_record_by_record() {
     let dir = TempDir::new().unwrap();
     let journal = open_journal(dir.path());
-    let server = Server::start(|_| Reply::Status(grpc::Code::Unimplemented)).await;
+    let server = Server::start(|_| Reply::Status(grpc::Code::InvalidArgument)).await;
     let destination = begin(config(dir.path(), server.address), &journal);
     append(&journal, "record", 1000, 10).await;
     until_settled(&destination).await;

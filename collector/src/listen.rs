@@ -211,10 +211,10 @@ impl Workers {
                 let Ok(stream) = TcpStream::from_std(stream) else { return };
                 match door.enter(stream, address, &limits, stopping.clone()).await {
                     Some(Entered::Plain(stream)) => {
-                        connection::serve(stream, limits, service(peer), stopping).await
+                        connection::serve(stream, limits, service(peer), stopping).await;
                     }
                     Some(Entered::Tls(stream)) => {
-                        connection::serve(stream, limits, service(peer), stopping).await
+                        connection::serve(stream, limits, service(peer), stopping).await;
                     }
                     None => {}
                 }

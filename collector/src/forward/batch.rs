@@ -190,20 +190,11 @@ impl Gather {
 }
 
 #[cfg(test)]
-pub mod tests {
+mod tests {
     use spanmill_proto::wire;
 
+    use super::super::fixture::record;
     use super::*;
-    use crate::mask::MaskedBatch;
-
-    pub fn record(position: u64, bytes: Bytes, spans: u32) -> Record {
-        Record {
-            position: Position(position),
-            next: Position(position + 1),
-            spans_before: position,
-            batch: MaskedBatch::restored(bytes, spans, 0, 0),
-        }
-    }
 
     #[test]
     fn batches_stay_below_the_limit_and_lose_nothing() {

@@ -85,7 +85,7 @@ mod tests {
     use std::io::Read;
 
     use super::super::batch::Gather;
-    use super::super::batch::tests::record;
+    use super::super::fixture::record;
     use super::*;
 
     /// A batch of records of these sizes, and its bytes.

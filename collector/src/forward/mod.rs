@@ -8,6 +8,8 @@ mod batch;
 mod client;
 mod driver;
 mod encode;
+#[cfg(test)]
+mod fixture;
 mod name;
 mod poison;
 mod resume;

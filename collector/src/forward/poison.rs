@@ -101,7 +101,7 @@ fn remove(path: &Path) {
 #[cfg(test)]
 mod tests {
     use super::super::batch::Gather;
-    use super::super::batch::tests::record;
+    use super::super::fixture::record;
     use super::*;
 
     fn batch(at: u64, size: usize) -> Batch {

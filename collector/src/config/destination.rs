@@ -12,7 +12,7 @@ use super::file::{self, Forward};
 use super::place::{Error, Source};
 use super::tls;
 use crate::dial::{Protocol, Target};
-use crate::forward::{Compression, Config, Kind};
+use crate::forward::{Compression, Config};
 
 /// Receivers take 4 MiB by default; the rest is room for framing and for what they count differently.
 const REQUEST_MAX: usize = 3_584 << 10;
@@ -72,16 +72,12 @@ pub fn resolve(
             "this is the daemon's own listener {own}: it would send to itself; give the destination's address"
         )));
     }
-    let kind = match file.kind {
-        file::Kind::Otlp => Kind::Otlp,
-        file::Kind::Spanmill => Kind::Spanmill,
-    };
     let compression = match file.compression {
         Some(file::Compression::None) => Compression::None,
         Some(file::Compression::Gzip) => Compression::Gzip,
         Some(file::Compression::Zstd) => Compression::Zstd,
         // Not every receiver understands it, but our own does, and the network between hosts is dearer than CPU.
-        None if kind == Kind::Spanmill && !is_loopback(host) => Compression::Zstd,
+        None if file.kind == file::Kind::Spanmill && !is_loopback(host) => Compression::Zstd,
         None => Compression::None,
     };
     let tls = match (is_secure, tls::any(&file.tls)) {
@@ -93,7 +89,6 @@ pub fn resolve(
         (false, None) => None,
     };
     Ok(Config {
-        kind,
         target: Target { authority: authority.clone(), protocol, tls },
         path,
         endpoint,

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use super::place::Source;
 use super::*;
-use crate::forward::{Compression, Kind};
+use crate::forward::Compression;
 use crate::tls::testing::Authority;
 
 fn parse(text: &str) -> Result<Config, Error> {
@@ -99,14 +99,14 @@ fn a_destination_is_read_whole() {
     let ca = Authority::new(dir.path(), "ca");
     let forward = |rest: &str| parse(&format!("[forward.x]\n{rest}")).map(|config| config.forward[0].clone());
     let one = forward("endpoint = \"http://j:4318\"\nprotocol = \"http\"").unwrap();
-    assert_eq!((one.path.as_str(), one.compression, one.kind), ("/v1/traces", Compression::None, Kind::Otlp));
+    assert_eq!((one.path.as_str(), one.compression), ("/v1/traces", Compression::None));
     let one = forward("endpoint = \"http://j:4318/otlp/v1/traces?x=1\"\nprotocol = \"http\"").unwrap();
     assert_eq!(one.path.as_str(), "/otlp/v1/traces?x=1");
     for (endpoint, compression) in
         [("http://centre:4317", Compression::Zstd), ("http://[::1]:14317", Compression::None)]
     {
         let one = forward(&format!("endpoint = {endpoint:?}\nkind = \"spanmill\"")).unwrap();
-        assert_eq!((one.compression, one.kind), (compression, Kind::Spanmill));
+        assert_eq!(one.compression, compression);
     }
     let secure = format!("endpoint = \"https://j\"\ntls.ca_file = {:?}\n", ca.file);
     assert!(forward(&secure).unwrap().target.tls.is_some());

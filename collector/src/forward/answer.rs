@@ -7,10 +7,11 @@ use spanmill_proto::grpc::{self, Code};
 use spanmill_proto::otlp::response;
 use spanmill_proto::wire::{Fields, Malformed};
 
-use super::Kind;
-
 /// No destination may keep us waiting longer than this before we ask again.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
+
+/// Only another spanmill says so, with ABORTED or 409.
+const OVERLAP: &str = "spanmill-overlap";
 
 /// Of an answer's text so much is shown.
 const TOLD_MAX: usize = 200;
@@ -53,12 +54,7 @@ impl Failure {
 }
 
 /// Reads a whole answer. `fields` are the trailers, or the headers where those are all there is.
-pub fn read_grpc(
-    kind: Kind,
-    status: StatusCode,
-    fields: &HeaderMap,
-    body: &[u8],
-) -> Result<Accepted, Failure> {
+pub fn read_grpc(status: StatusCode, fields: &HeaderMap, body: &[u8]) -> Result<Accepted, Failure> {
     let Some(code) = text(fields, "grpc-status") else {
         return Err(not_grpc(status, fields));
     };
@@ -67,7 +63,7 @@ pub fn read_grpc(
     let reason = if told.is_empty() { format!("{code:?}") } else { format!("{code:?}: {told}") };
     match code {
         Code::Ok => Ok(body.get(grpc::PREFIX..).map(accepted).unwrap_or_default()),
-        Code::AlreadyExists if kind == Kind::Spanmill => Err(Failure::PartlyKnown),
+        Code::Aborted if fields.contains_key(OVERLAP) => Err(Failure::PartlyKnown),
         Code::ResourceExhausted if retry_after(fields).is_none() => Err(Failure::TooLarge { reason }),
         // Somebody must mend the token, the certificate, the address or the compression, and until then nothing
         // need be lost.
@@ -78,12 +74,7 @@ pub fn read_grpc(
 }
 
 /// Reads an answer to OTLP/HTTP.
-pub fn read_http(
-    kind: Kind,
-    status: StatusCode,
-    headers: &HeaderMap,
-    body: &[u8],
-) -> Result<Accepted, Failure> {
+pub fn read_http(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<Accepted, Failure> {
     if status.is_success() {
         // Whoever answers in JSON took it all the same, and says in a way that we do not read what it left out.
         return Ok(accepted(body));
@@ -92,7 +83,7 @@ pub fn read_http(
     let reason = if told.is_empty() { format!("HTTP {status}") } else { format!("HTTP {status}: {told}") };
     match status.as_u16() {
         413 => Err(Failure::TooLarge { reason }),
-        409 if kind == Kind::Spanmill => Err(Failure::PartlyKnown),
+        409 if headers.contains_key(OVERLAP) => Err(Failure::PartlyKnown),
         // The request is at fault; 500 is not to be sent again either, says the OTLP specification.
         400 | 409 | 422 | 500 => Err(Failure::Never { reason }),
         // Overload, and everything that somebody must mend: the token, the path, the port, the compression.
@@ -248,7 +239,7 @@ mod tests {
     #[test]
     fn each_status_has_its_consequence() {
         let kind = |pairs: &[(&'static str, &str)], status: u16| {
-            consequence(&read_grpc(Kind::Otlp, StatusCode::from_u16(status).unwrap(), &fields(pairs), &[]))
+            consequence(&read_grpc(StatusCode::from_u16(status).unwrap(), &fields(pairs), &[]))
         };
         for (code, want) in [
             ("0", "done"),
@@ -261,7 +252,6 @@ mod tests {
             ("8", "smaller"),
             ("12", "later"),
             ("3", "never"),
-            ("6", "never"),
             ("13", "never"),
             ("2", "never"),
         ] {
@@ -286,10 +276,11 @@ mod tests {
             (302, "later"),
         ] {
             let status = StatusCode::from_u16(status).unwrap();
-            assert_eq!(consequence(&read_http(Kind::Otlp, status, &fields(&[]), &[])), want, "HTTP {status}");
+            assert_eq!(consequence(&read_http(status, &fields(&[]), &[])), want, "HTTP {status}");
         }
-        let conflict = read_http(Kind::Spanmill, StatusCode::CONFLICT, &fields(&[]), &[]);
-        let known = read_grpc(Kind::Spanmill, StatusCode::OK, &fields(&[("grpc-status", "6")]), &[]);
+        let overlap = ("spanmill-overlap", "1");
+        let conflict = read_http(StatusCode::CONFLICT, &fields(&[overlap]), &[]);
+        let known = read_grpc(StatusCode::OK, &fields(&[("grpc-status", "10"), overlap]), &[]);
         assert_eq!((conflict, known), (Err(Failure::PartlyKnown), Err(Failure::PartlyKnown)));
     }
 
@@ -306,7 +297,7 @@ mod tests {
     #[test]
     fn an_http_answer_says_when_and_why() {
         let answer = fields(&[("retry-after", "7"), ("content-type", "text/plain")]);
-        let failure = read_http(Kind::Otlp, StatusCode::TOO_MANY_REQUESTS, &answer, b"slow\n down");
+        let failure = read_http(StatusCode::TOO_MANY_REQUESTS, &answer, b"slow\n down");
         let reason = "HTTP 429 Too Many Requests: slow down".to_owned();
         let after = Some(Duration::from_secs(7));
         assert_eq!(failure, Err(Failure::Later { reason, after, maybe_taken: false }));
@@ -314,7 +305,7 @@ mod tests {
         wire::put_uint(&mut status, 1, 3);
         wire::put_bytes(&mut status, 2, b"bad span");
         let protobuf = fields(&[("content-type", "application/x-protobuf")]);
-        let failure = read_http(Kind::Otlp, StatusCode::BAD_REQUEST, &protobuf, &status);
+        let failure = read_http(StatusCode::BAD_REQUEST, &protobuf, &status);
         assert_eq!(failure, Err(Failure::Never { reason: "HTTP 400 Bad Request: bad span".into() }));
     }
 
@@ -339,12 +330,12 @@ mod tests {
             })
             .collect();
         let answer = fields(&[("grpc-status", "8"), ("grpc-status-details-bin", &encoded)]);
-        let Err(Failure::Later { after, .. }) = read_grpc(Kind::Otlp, StatusCode::OK, &answer, &[]) else {
+        let Err(Failure::Later { after, .. }) = read_grpc(StatusCode::OK, &answer, &[]) else {
             panic!("with RetryInfo it is retryable");
         };
         assert_eq!(after, Some(Duration::from_millis(7500)));
         let answer = fields(&[("grpc-status", "14"), ("retry-after", "86400")]);
-        let Err(Failure::Later { after, .. }) = read_grpc(Kind::Otlp, StatusCode::OK, &answer, &[]) else {
+        let Err(Failure::Later { after, .. }) = read_grpc(StatusCode::OK, &answer, &[]) else {
             panic!("unavailable is retryable");
         };
         assert_eq!(after, Some(RETRY_AFTER_MAX));
@@ -359,10 +350,10 @@ mod tests {
         let mut body = grpc::prefix(false, message.len() as u32).to_vec();
         body.extend(message);
         let ok = fields(&[("grpc-status", "0")]);
-        let accepted = read_grpc(Kind::Otlp, StatusCode::OK, &ok, &body).unwrap();
+        let accepted = read_grpc(StatusCode::OK, &ok, &body).unwrap();
         assert_eq!(accepted, Accepted { rejected_spans: 3, message: "too old".into() });
         for nonsense in [&b""[..], b"\0\0\0\0\0", b"\0\0\0\0\x02\x0a\x7f"] {
-            assert_eq!(read_grpc(Kind::Otlp, StatusCode::OK, &ok, nonsense), Ok(Accepted::default()));
+            assert_eq!(read_grpc(StatusCode::OK, &ok, nonsense), Ok(Accepted::default()));
         }
     }
 }

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::answer::{self, Accepted, Failure};
 use super::batch::Batch;
-use super::{Compression, Config, Kind};
+use super::{Compression, Config};
 use crate::dial::{Connection, Pieces, Protocol, Target, Unanswered, chain};
 
 /// An answer holds at most a sentence; more is not read.
@@ -24,7 +24,6 @@ const ANSWER_MAX: usize = 64 << 10;
 #[derive(Debug)]
 pub struct Client {
     target: Target,
-    kind: Kind,
     uri: Uri,
     headers: HeaderMap,
     compression: Compression,
@@ -39,7 +38,6 @@ impl Client {
     pub fn new(config: &Config, instance: u128) -> Client {
         Client {
             target: config.target.clone(),
-            kind: config.kind,
             uri: config.target.uri(config.path.clone()),
             headers: headers(config),
             compression: config.compression,
@@ -120,14 +118,14 @@ impl Client {
         let trailers = body.trailers().cloned().unwrap_or_default();
         let body = body.to_bytes();
         Ok(match self.target.protocol {
-            Protocol::Http1 => answer::read_http(self.kind, head.status, &head.headers, &body),
+            Protocol::Http1 => answer::read_http(head.status, &head.headers, &body),
             Protocol::Http2 if head.headers.contains_key("grpc-status") => {
-                answer::read_grpc(self.kind, head.status, &head.headers, &body)
+                answer::read_grpc(head.status, &head.headers, &body)
             }
             Protocol::Http2 if !head.status.is_success() => {
-                answer::read_grpc(self.kind, head.status, &head.headers, &[])
+                answer::read_grpc(head.status, &head.headers, &[])
             }
-            Protocol::Http2 => answer::read_grpc(self.kind, head.status, &trailers, &body),
+            Protocol::Http2 => answer::read_grpc(head.status, &trailers, &body),
         })
     }
 }

@@ -37,7 +37,6 @@ pub use resume::tell_of_absent;
 pub struct Config {
     /// `jaeger` in `[forward.jaeger]`: the key in `/api/v1/stats` and the name of the checkpoint.
     pub name: String,
-    pub kind: Kind,
     /// Where it is, and how to get there.
     pub target: Target,
     pub path: http::uri::PathAndQuery,
@@ -54,15 +53,6 @@ pub struct Config {
     pub request_max: usize,
     /// How long a request may take before it counts as failed and is sent again.
     pub timeout: Duration,
-}
-
-/// Who the destination is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Any OTLP receiver.
-    Otlp,
-    /// A central spanmill, which knows the names of our requests and takes nothing twice.
-    Spanmill,
 }
 
 /// Starts one destination, on a thread of its own.

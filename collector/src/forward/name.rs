@@ -13,14 +13,14 @@
 //! position twice, so a position stands for the same bytes for ever.
 //!
 //! What was not acknowledged is sent again, and after a restart in other requests than before. A receiver that must
-//! count everything once (`kind = "spanmill"`) keeps for each instance the positions that it took, as ranges that
+//! count everything once, as spanmill itself, keeps for each instance the positions that it took, as ranges that
 //! grow together, and decides by them alone:
 //!
 //! | the request's range | the receiver |
 //! |---|---|
 //! | none of it known | takes it |
 //! | all of it known | answers success, and takes nothing |
-//! | a part of it known | takes nothing and answers ALREADY_EXISTS (6) or HTTP 409 |
+//! | a part of it known | takes nothing and answers ABORTED or HTTP 409 with `spanmill-overlap: 1` |
 //!
 //! At the third answer the sender cuts the request in two, between records while it has several and then between
 //! spans, and sends both. A single span is known or not, so this ends, after some ten requests in the worst case.

@@ -40,6 +40,9 @@ const IDLE: Duration = Duration::from_secs(10);
 /// reason, such as its load, and waits.
 const TOO_LARGE_MIN: usize = 64 << 10;
 
+/// After each request that was taken the next ones may be larger by at least this, whatever made them small.
+const GROWTH_MIN: usize = 1 << 10;
+
 /// A destination that refused this many requests in a row will refuse their parts too, so that they are not tried.
 /// More than it takes to find one bad record among 1,024.
 const REFUSED_MAX: u32 = 24;
@@ -203,12 +206,13 @@ impl Driver {
                     Err(single) => self.refused(&single, "it says that it has a part of this one span"),
                 }
             }
-            Err(Failure::TooLarge { reason }) if batch.bytes() < TOO_LARGE_MIN => {
-                self.send_again(batch);
-                self.failed(&reason, None);
-            }
-            Err(Failure::TooLarge { reason }) => {
-                self.size_max = (batch.bytes() / 2).clamp(TOO_LARGE_MIN, self.size_max);
+            Err(Failure::TooLarge { reason, may_be_load }) => {
+                let smallest = if may_be_load { TOO_LARGE_MIN } else { 1 };
+                if batch.bytes() < smallest {
+                    self.send_again(batch);
+                    return self.failed(&reason, None);
+                }
+                self.size_max = (batch.bytes() / 2).max(smallest).min(self.size_max);
                 self.progress.end(&batch);
                 match batch.shrink() {
                     Ok(smaller) => self.send_instead(smaller),
@@ -244,7 +248,7 @@ impl Driver {
         self.progress.end(batch);
         self.refused_in_a_row = 0;
         // Slowly: each time that is too much costs a request.
-        self.size_max = (self.size_max + self.size_max / 64).min(self.config.request_max);
+        self.size_max = (self.size_max + self.size_max / 64 + GROWTH_MIN).min(self.config.request_max);
         let rejected = accepted.rejected_spans.min(batch.spans());
         self.shared.update(|figures| {
             figures.forwarded += batch.spans() - rejected;

@@ -19,8 +19,8 @@ use crate::expose::{self, Sources};
 use crate::forward::{self, Destination};
 use crate::journal::{self, Journal, Refused};
 use crate::listen;
-use crate::mask::{Masked, Masking};
-use crate::outcome::Outcomes;
+use crate::mask::{Masked, MaskedBatch, Masking};
+use crate::outcome::{Lost, Outcomes, Transport};
 use crate::receive::{self, Accepted, ReceivedBatch, Refusal, Sink};
 use crate::rollup::{self, Rollup};
 
@@ -78,7 +78,12 @@ impl Pipeline {
             draining: Arc::clone(&draining),
         };
         let server = expose::start(&config.expose, page, sources)?;
-        let path = Path { masking, journal: journal.clone(), outcomes: Arc::clone(&outcomes) };
+        let path = Path {
+            masking,
+            journal: journal.clone(),
+            rollup: rollup.clone(),
+            outcomes: Arc::clone(&outcomes),
+        };
         let receiver = receive::start(config.receive, &path, clock, &outcomes)?;
         Ok(Pipeline { receiver, journal, rollup, destinations, server, draining })
     }
@@ -121,6 +126,7 @@ impl Pipeline {
 struct Path {
     masking: Masking,
     journal: Journal,
+    rollup: Rollup,
     outcomes: Arc<Outcomes>,
 }
 
@@ -130,50 +136,45 @@ impl Sink for Path {
             Refusal::Malformed(format!("the body is not an OTLP trace export request: {malformed}"))
         })?;
         if batch.spans() > 0 {
-            self.journal.append(batch).await.map_err(refusal)?;
+            self.keep(self.rollup.recognised(batch)).await?;
         }
         self.outcomes.invalid_spans(u64::from(rejected_spans));
         Ok(Accepted { rejected_spans })
     }
 }
 
-fn refusal(refused: Refused) -> Refusal {
-    Refusal::Overload { reason: refused.to_string(), retry_after: RETRY_AFTER }
+impl Path {
+    /// Appends the batch. What cannot be kept is rolled up all the same, so that the verdicts go on; whoever waits
+    /// for an answer brings it again, on the local socket it is lost.
+    async fn keep(&self, batch: MaskedBatch) -> Result<(), Refusal> {
+        let spans = u64::from(batch.spans());
+        let refused = match self.journal.append(batch.clone()).await {
+            Ok(_) => return Ok(()),
+            Err(refused) => refused,
+        };
+        let lost = match refused {
+            Refused::Known => {
+                self.outcomes.known(spans);
+                return Ok(());
+            }
+            Refused::Overlaps => return Err(Refusal::Overlaps),
+            Refused::Full { .. } => Some(Lost::JournalFull),
+            Refused::Disk(_) => Some(Lost::JournalUnwritable),
+            // The other copy has its own answer, and a stopping daemon judges nothing any more.
+            Refused::BeingWritten | Refused::Closed => None,
+        };
+        match (lost, batch.came_by()) {
+            (Some(reason), Some(Transport::Local)) => {
+                self.rollup.roll_up_unkept(&batch);
+                self.outcomes.lost(reason, spans);
+            }
+            (Some(_), _) => self.rollup.roll_up_refused(&batch),
+            (None, _) => {}
+        }
+        Err(Refusal::Overload { reason: refused.to_string(), retry_after: RETRY_AFTER })
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::command::load::payload;
-    use crate::demo::Random;
-    use crate::outcome::Transport;
-
-    use super::*;
-
-    const NOW: u64 = 1_800_000_000_000_000_000;
-
-    #[tokio::test]
-    async fn the_spans_of_a_sender_that_hangs_up_are_counted_all_the_same() {
-        let dir = tempfile::tempdir().unwrap();
-        let outcomes = Arc::<Outcomes>::default();
-        let config = journal::Config {
-            dir: dir.path().to_owned(),
-            segment_size: 1 << 20,
-            max_size: 1 << 30,
-            max_age: Duration::from_secs(60),
-            durability: journal::Durability::Process,
-        };
-        let journal = journal::start(config, Clock::manual(NOW), Arc::clone(&outcomes)).unwrap();
-        let masking = Masking::new(Arc::new(spanmill_mask::Masker::standard()), Arc::clone(&outcomes));
-        let path = Path { masking, journal: journal.clone(), outcomes: Arc::clone(&outcomes) };
-        let body = payload::request(&mut Random::new(1), 10, NOW).into();
-        let batch = ReceivedBatch { body, transport: Transport::Grpc, received_unix_ns: NOW, hops: 0 };
-        tokio::select! {
-            biased;
-            // The writer may be quick; the claim holds either way.
-            _ = path.accept(batch) => {}
-            () = std::future::ready(()) => {}
-        }
-        journal.close().await;
-        assert_eq!((outcomes.received_total(), journal.spans()), (10, 10));
-    }
-}
+#[path = "pipeline_tests.rs"]
+mod tests;

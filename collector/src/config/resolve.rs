@@ -184,6 +184,10 @@ fn journaling(file: &file::Journal, data_dir: &Path, source: &Source) -> Result<
             file::Durability::Process => journal::Durability::Process,
             file::Durability::Power => journal::Durability::Power,
         },
+        overflow: match file.overflow {
+            file::Overflow::Reject => journal::Overflow::Reject,
+            file::Overflow::DropOldest => journal::Overflow::DropOldest,
+        },
     })
 }
 

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use super::log::{Limits, Log, Pending};
 use super::reader::Reader;
 use super::simulated_disk::{Faults, Random, SimulatedDisk};
-use super::{Durability, Position, Record, record, segment, tail};
+use super::{Durability, Overflow, Position, Record, record, segment, tail};
 use crate::mask::MaskedBatch;
 
 struct Item(MaskedBatch);
@@ -64,8 +64,13 @@ impl World {
         let mut random = Random(seed);
         let disk = Arc::new(SimulatedDisk::default());
         let durability = if random.one_in(2) { Durability::Power } else { Durability::Process };
-        let limits =
-            Limits { segment_size: 4096, max_size: 40_000, max_age_ns: 1_000_000_000_000, durability };
+        let limits = Limits {
+            segment_size: 4096,
+            max_size: 40_000,
+            max_age_ns: 1_000_000_000_000,
+            durability,
+            overflow: Overflow::Reject,
+        };
         let log = open(&disk, limits);
         let follower = Reader::new(Arc::clone(log.shared()), Position(0));
         log.shared().passed("jaeger", Position(0));

@@ -19,6 +19,7 @@ fn config(dir: &Path) -> Config {
         max_size: 1 << 30,
         max_age: Duration::from_secs(3600),
         durability: Durability::Process,
+        overflow: Overflow::Reject,
     }
 }
 
@@ -332,12 +333,34 @@ async fn a_newer_layout_is_refused_with_the_way_out() {
     journal.close().await;
     let file = segment_files(dir.path()).remove(0);
     let mut bytes = fs::read(&file).unwrap();
-    bytes[8] = 2;
+    bytes[8] = segment::VERSION as u8 + 1;
     let crc = crc32c::crc32c_append(crc32c::crc32c(&bytes[..12]), &bytes[16..64]);
     bytes[12..16].copy_from_slice(&crc.to_le_bytes());
     fs::write(&file, bytes).unwrap();
     let refused = start(config(dir.path()), Clock::manual(NOW), Arc::default()).unwrap_err();
     assert!(refused.to_string().contains("newer spanmill"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_journal_of_the_first_layout_is_read_on_and_written_on_in_a_new_segment() {
+    let dir = TempDir::new().unwrap();
+    let journal = open(config(dir.path()));
+    append_all(&journal, [10, 20]).await;
+    journal.close().await;
+    // Records without an origin have the same form in both.
+    let file = segment_files(dir.path()).remove(0);
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[8] = 1;
+    let crc = crc32c::crc32c_append(crc32c::crc32c(&bytes[..12]), &bytes[16..64]);
+    bytes[12..16].copy_from_slice(&crc.to_le_bytes());
+    fs::write(&file, &bytes).unwrap();
+    let journal = open(config(dir.path()));
+    append_all(&journal, [30]).await;
+    assert_eq!(bodies(&read_all(&mut journal.reader(Position(0)))), [body(0, 10), body(1, 20), body(0, 30)]);
+    assert_eq!(journal.status().corrupt_records, 0);
+    let files = segment_files(dir.path());
+    assert_eq!(fs::read(&files[0]).unwrap(), bytes, "nothing is written into an old segment");
+    assert_eq!(fs::read(&files[1]).unwrap()[8], segment::VERSION as u8);
 }
 
 #[tokio::test]

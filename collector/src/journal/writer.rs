@@ -8,6 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use super::disk::Lock;
 use super::log::{Log, Pending};
+use super::origins::Claim;
 use super::{Position, Refused};
 use crate::clock::Clock;
 use crate::mask::MaskedBatch;
@@ -28,6 +29,8 @@ pub struct Entry {
     pub answer: oneshot::Sender<Result<Position, Refused>>,
     /// Its room in the queue, given back when it is written.
     pub room: OwnedSemaphorePermit,
+    /// Keeps other copies of it out until it is written.
+    pub claim: Option<Claim>,
 }
 
 impl Pending for Entry {
@@ -192,6 +195,7 @@ fn write_some(log: &mut Log, group: &[Entry], now_unix_ns: u64) -> io::Result<(P
 impl Entry {
     fn reply(self, result: Result<Position, Refused>) {
         drop(self.room);
+        drop(self.claim);
         // Whoever asked may have gone; the batch is kept all the same.
         let _ = self.answer.send(result);
     }

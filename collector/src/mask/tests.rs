@@ -42,7 +42,13 @@ fn masking() -> (Masking, Arc<Outcomes>) {
 
 fn apply(body: impl Into<Bytes>) -> Result<Masked, Malformed> {
     let body = body.into();
-    masking().0.apply(ReceivedBatch { body, transport: Transport::Grpc, received_unix_ns: 1, hops: 0 })
+    masking().0.apply(ReceivedBatch {
+        body,
+        transport: Transport::Grpc,
+        received_unix_ns: 1,
+        hops: 0,
+        origin: None,
+    })
 }
 
 fn decoded(masked: &Masked) -> ExportTraceServiceRequest {
@@ -153,7 +159,9 @@ fn spans_with_invalid_ids_are_cut_out_and_counted() {
 fn hits_are_counted_by_rule() {
     let (masking, outcomes) = masking();
     let body = planted_everywhere().encode_to_vec().into();
-    masking.apply(ReceivedBatch { body, transport: Transport::Http, received_unix_ns: 1, hops: 0 }).unwrap();
+    masking
+        .apply(ReceivedBatch { body, transport: Transport::Http, received_unix_ns: 1, hops: 0, origin: None })
+        .unwrap();
     assert!(outcomes.masked_by(spanmill_mask::Rule::Pan) >= 30);
 }
 

@@ -12,6 +12,7 @@ mod figures;
 mod fixture;
 pub mod fold;
 pub mod host;
+mod inbox;
 mod key;
 mod latency;
 pub mod name;
@@ -19,6 +20,7 @@ mod observed;
 mod operations;
 pub mod outcome;
 mod provider;
+mod refused;
 pub mod registry;
 mod scan;
 mod settled;
@@ -41,7 +43,10 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::journal::Journal;
+use crate::mask::MaskedBatch;
 use fold::Fold;
+use inbox::Inbox;
+use refused::Refused;
 
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -60,6 +65,8 @@ pub fn start(config: Config, journal: &Journal, clock: Clock) -> Rollup {
     let shared = Arc::new(Shared {
         fold: Mutex::new(Fold::new(config, clock.unix_ns())),
         board,
+        inbox: Inbox::default(),
+        refused: Refused::default(),
         clock,
         is_ready: AtomicBool::new(false),
         stops: AtomicBool::new(false),
@@ -73,6 +80,8 @@ pub fn start(config: Config, journal: &Journal, clock: Clock) -> Rollup {
 struct Shared {
     fold: Mutex<Fold>,
     board: watch::Sender<Arc<Board>>,
+    inbox: Inbox,
+    refused: Refused,
     clock: Clock,
     is_ready: AtomicBool,
     stops: AtomicBool,
@@ -129,15 +138,38 @@ impl Rollup {
 
     /// What became of the spans, for `/api/v1/stats`.
     pub fn stats(&self) -> Stats {
-        self.shared.fold().stats()
+        let (unkept, overflowed) = self.shared.inbox.spans();
+        Stats { unkept, overflowed, ..self.shared.fold().stats() }
+    }
+
+    /// Rolls up a batch that is not in the journal and never will be.
+    pub fn roll_up_unkept(&self, batch: &MaskedBatch) {
+        self.shared.inbox.offer(batch);
+    }
+
+    /// Rolls up a batch that its sender was told to bring again; once, however often it is refused.
+    pub fn roll_up_refused(&self, batch: &MaskedBatch) {
+        if batch.rolled_up_unix_ns().is_none() && self.shared.inbox.offer(batch) {
+            self.shared.refused.remember(batch, self.shared.clock.unix_ns());
+        }
+    }
+
+    /// The batch, marked if it was refused before and is in the figures already.
+    pub fn recognised(&self, batch: MaskedBatch) -> MaskedBatch {
+        let at = self.shared.refused.rolled_up_unix_ns(&batch, self.shared.clock.unix_ns());
+        if at.is_some() { batch.rolled_up_at(at) } else { batch }
     }
 }
 
 /// What the roll-up did with the spans it was given, since the start of the process.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Stats {
-    /// Spans read from the journal.
+    /// Spans that were read, from the journal and beside it.
     pub spans: u64,
+    /// Of those, spans that were not in the journal when they came: it was full or could not be written.
+    pub unkept: u64,
+    /// Spans that were not in the journal and, because too many of them came at once, are not in the figures.
+    pub overflowed: u64,
     /// Of those, calls and attempts counted to a provider.
     pub rolled_up: u64,
     /// Of those, calls and attempts that ended more than 30 s before they arrived.

@@ -58,7 +58,8 @@ impl Drop for Thread {
 }
 
 fn follow(journal: &Journal, shared: &Shared) {
-    let since_ns = shared.clock.unix_ns().saturating_sub(SECONDS * 1_000_000_000);
+    let started_ns = shared.clock.unix_ns();
+    let since_ns = started_ns.saturating_sub(SECONDS * 1_000_000_000);
     let end = *journal.end().borrow();
     let begin = first_since(journal, since_ns).unwrap_or_else(|error| {
         tracing::warn!(%error, "roll-up: cannot look for the last 15 minutes, reading the journal from its end");
@@ -80,7 +81,8 @@ fn follow(journal: &Journal, shared: &Shared) {
             }
         };
         failed = rest == REST_AFTER_ERROR;
-        add(shared, since_ns, records.drain(..));
+        add(shared, since_ns, started_ns, records.drain(..));
+        add_unkept(shared);
         let skipped = reader.skipped();
         if skipped != missed {
             missed = skipped;
@@ -101,12 +103,22 @@ fn follow(journal: &Journal, shared: &Shared) {
     }
 }
 
-fn add(shared: &Shared, since_ns: u64, records: impl ExactSizeIterator<Item = Record>) {
+/// What this process rolled up before it was kept is in the figures; what an earlier one did is not in ours.
+fn add(shared: &Shared, since_ns: u64, started_ns: u64, records: impl ExactSizeIterator<Item = Record>) {
     if records.len() > 0 {
         let mut fold = shared.fold();
         records
             .filter(|record| record.batch.received_unix_ns() >= since_ns)
+            .filter(|record| record.batch.rolled_up_unix_ns().is_none_or(|at| at < started_ns))
             .for_each(|record| fold.add(&record.batch));
+    }
+}
+
+fn add_unkept(shared: &Shared) {
+    let batches = shared.inbox.take();
+    if !batches.is_empty() {
+        let mut fold = shared.fold();
+        batches.iter().for_each(|batch| fold.add(batch));
     }
 }
 

@@ -303,6 +303,76 @@ async fn passed_segments_go_when_they_are_too_many_and_waiting_ones_never() {
     assert!(missed > 0);
     assert_eq!(behind.skipped(), Skipped { deleted: missed, corrupt: 0 });
     assert_eq!(segment_files(dir.path()).len(), journal.shared.state().segments.len());
+    let is_left = |path: &Path| path.with_extension("segment").exists();
+    let indexes = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path());
+    let mut indexes = indexes.filter(|path| path.extension().is_some_and(|extension| extension == "traces"));
+    assert!(indexes.all(|path| is_left(&path)), "an index goes with its segment");
+}
+
+#[tokio::test]
+async fn where_the_oldest_is_dropped_nothing_is_refused_and_what_is_missed_is_told() {
+    let dir = TempDir::new().unwrap();
+    let dropping = Config { max_size: 40_000, overflow: Overflow::DropOldest, ..config(dir.path()) };
+    let journal = open(dropping);
+    journal.passed("jaeger", Position(0));
+    let mut reader = journal.reader(Position(0)).with_spans_before(0);
+    append_all(&journal, [3000; 40]).await;
+    until("the oldest are deleted", || !journal.is_full()).await;
+    assert!(journal.first() > Position(0));
+    journal.shared.state().tail = tail::Tail::default();
+    let read = read_all(&mut reader);
+    assert_eq!(bodies(&read).last(), Some(&body(39, 3000)));
+    let missed = reader.skipped();
+    assert!(missed.deleted > 0 && missed.corrupt == 0, "{missed:?}");
+    assert_eq!(missed.deleted + 2 * read.len() as u64, 80);
+}
+
+fn from_afar(i: usize, begin: u64, end: u64) -> MaskedBatch {
+    batch(body(i, 1000), 2).with_origin(Some(crate::mask::Origin { instance: 77, begin, end }))
+}
+
+#[tokio::test]
+async fn what_came_from_another_log_is_known_over_restarts_and_when_its_segment_is_gone() {
+    let dir = TempDir::new().unwrap();
+    let origins = dir.path().join("origins");
+    for round in 0..3u64 {
+        let journal = open(Config { max_size: 20_000, ..config(dir.path()) });
+        for i in 0..10 {
+            let begin = round * 1000 + i * 100;
+            journal.append(from_afar(i as usize, begin, begin + 100)).await.unwrap();
+        }
+        for begin in (0..round * 1000 + 1000).step_by(100) {
+            let again = journal.append(from_afar(0, begin, begin + 100)).await;
+            assert_eq!(again, Err(Refused::Known), "round {round}: {begin}");
+        }
+        let end = round * 1000 + 1000;
+        assert_eq!(journal.append(from_afar(0, end - 50, end + 50)).await, Err(Refused::Overlaps));
+        if round < 2 {
+            until("the ranges are stored", || fs::metadata(&origins).is_ok_and(|file| file.len() > 48)).await;
+        }
+        journal.close().await;
+        drop(journal);
+        if round == 0 {
+            // Without its file they are read from the records.
+            fs::remove_file(&origins).unwrap();
+        }
+    }
+    let journal = open(config(dir.path()));
+    assert!(journal.first() > Position(0), "the first segments are gone");
+}
+
+#[tokio::test]
+async fn two_copies_that_arrive_together_are_written_once() {
+    let dir = TempDir::new().unwrap();
+    let journal = open(config(dir.path()));
+    let copies = (0..20).map(|_| journal.append(from_afar(1, 0, 100)));
+    let answers = futures_util::future::join_all(copies).await;
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
+    let others =
+        |answer: &&Result<Position, Refused>| matches!(answer, Err(Refused::Known | Refused::BeingWritten));
+    assert_eq!(answers.iter().filter(others).count(), 19);
+    assert_eq!(journal.append(from_afar(1, 0, 100)).await, Err(Refused::Known));
+    assert_eq!(journal.spans(), 2);
 }
 
 #[tokio::test]

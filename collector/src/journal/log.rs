@@ -219,10 +219,30 @@ impl Log {
 
     /// Makes room on a full disk: gives up the oldest segment that is only kept for look-up, or the oldest there is
     /// where the operator wants it so.
-    pub fn make_room(&mut self) -> bool {
-        // The newest stays: it knows where the log goes on.
-        let may_drop = self.limits.overflow == Overflow::DropOldest && self.shared.state().segments.len() > 1;
-        (self.is_oldest_passed() || may_drop) && self.delete_oldest()
+    pub fn make_room(&mut self, now_unix_ns: u64) -> bool {
+        let (is_passed, is_single) = {
+            let state = self.shared.state();
+            let passed = state.passed_by_all();
+            let is_passed =
+                state.segments.first().is_some_and(|oldest| oldest.len > 0 && oldest.end() <= passed);
+            (is_passed || self.limits.overflow == Overflow::DropOldest, state.segments.len() < 2)
+        };
+        is_passed && (!is_single || self.renew(now_unix_ns)) && self.delete_oldest()
+    }
+
+    /// Begins another segment, so that the only one there is can be deleted: the newest has to stay, for it knows
+    /// where the log goes on. Its header takes what the reserve gives up.
+    fn renew(&mut self, now_unix_ns: u64) -> bool {
+        self.close_segment();
+        if self.active.is_some() {
+            return false;
+        }
+        reserve::give_up(&*self.shared.disk);
+        match self.begin_segment(0, now_unix_ns) {
+            Ok(active) => self.active = Some(active),
+            Err(error) => tracing::warn!("cannot begin a segment on the full disk: {error}"),
+        }
+        self.active.is_some()
     }
 
     fn is_oldest_passed(&self) -> bool {

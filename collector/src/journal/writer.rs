@@ -185,7 +185,7 @@ fn write(log: &mut Log, group: &mut Vec<Entry>, now_unix_ns: u64, outcomes: &Out
 /// Writes; on a full disk once more after what is only kept for look-up has made room.
 fn write_some(log: &mut Log, group: &[Entry], now_unix_ns: u64) -> io::Result<(Position, usize)> {
     match log.write(group, now_unix_ns) {
-        Err(error) if error.kind() == io::ErrorKind::StorageFull && log.make_room() => {
+        Err(error) if error.kind() == io::ErrorKind::StorageFull && log.make_room(now_unix_ns) => {
             log.write(group, now_unix_ns)
         }
         result => result,

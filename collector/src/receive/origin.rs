@@ -7,6 +7,9 @@ use http::{HeaderMap, HeaderName};
 /// `spanmill-batch: INSTANCE/BEGIN-END`.
 pub const HEADER: HeaderName = HeaderName::from_static("spanmill-batch");
 
+/// Stands in the answer to a batch of which a part is here already, with ABORTED or 409: send it in smaller parts.
+pub const OVERLAP: HeaderName = HeaderName::from_static("spanmill-overlap");
+
 /// Positions `begin..end` of the log `instance`. Never empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Origin {

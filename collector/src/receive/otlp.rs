@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderMap, Method, Request, Response};
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use http_body::Body;
 use spanmill_proto::grpc::PREFIX;
 
@@ -19,12 +19,12 @@ use super::body::{self, BodyError};
 use super::budget::{Budget, Lease};
 use super::http::Format;
 use super::inflate::{self, Encoding};
-use super::origin::Origin;
+use super::origin::{self, Origin};
 use super::response::Failure;
 use super::tokens::Tokens;
 use super::{Accepted, ReceivedBatch, Sink, grpc, json};
 use crate::clock::Clock;
-use crate::outcome::{Outcomes, Transport};
+use crate::outcome::{Outcomes, Rejected, Transport};
 use crate::rotate::Rotating;
 
 /// A body that takes longer to arrive is given up: a slow sender must not hold its share of the budget.
@@ -49,6 +49,14 @@ pub struct Otlp<S> {
     pub named_senders: Mutex<HashSet<IpAddr>>,
 }
 
+/// An answer that only a spanmill is given is marked: its code alone could come from anybody's server.
+fn marked(mut response: Response<Answer>, failure: &Failure) -> Response<Answer> {
+    if failure.reason == Rejected::Overlap {
+        response.headers_mut().insert(origin::OVERLAP, HeaderValue::from_static("1"));
+    }
+    response
+}
+
 /// How a request came here, as its headers say.
 struct Way {
     hops: u8,
@@ -67,7 +75,7 @@ impl<S: Sink> Otlp<S> {
                 Ok(accepted) => grpc::accepted(accepted),
                 Err(failure) => {
                     self.outcomes.rejected(failure.reason);
-                    grpc::refused(&failure)
+                    marked(grpc::refused(&failure), &failure)
                 }
             }
         } else {
@@ -77,7 +85,7 @@ impl<S: Sink> Otlp<S> {
                 Ok(accepted) => super::http::accepted(format, accepted),
                 Err(failure) => {
                     self.outcomes.rejected(failure.reason);
-                    super::http::refused(format, failure.http, &failure)
+                    marked(super::http::refused(format, failure.http, &failure), &failure)
                 }
             }
         }

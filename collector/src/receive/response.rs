@@ -58,13 +58,7 @@ impl Failure {
 
     /// For a forwarding spanmill, which cuts its batch on hearing it.
     pub fn overlaps(message: String) -> Failure {
-        Failure {
-            reason: Rejected::Overlap,
-            code: Code::AlreadyExists,
-            http: 409,
-            message,
-            retry_after: None,
-        }
+        Failure { reason: Rejected::Overlap, code: Code::Aborted, http: 409, message, retry_after: None }
     }
 
     pub fn unauthorized() -> Failure {

@@ -1,0 +1,77 @@
+//! Threads that send one request after the other and remember which were acknowledged, across the daemon's deaths.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use prost::Message;
+use reqwest::blocking::Client;
+
+use crate::spans::{call, hex, request, trace_id};
+use crate::wait::{self, PATIENCE};
+
+pub const SPANS_PER_REQUEST: u64 = 5;
+
+/// Each calls `api.acme-bank.example`; each request is a trace of its own.
+#[derive(Debug)]
+pub struct Senders {
+    stop: Arc<AtomicBool>,
+    acknowledged: Arc<Mutex<Vec<String>>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Senders {
+    /// Starts as many as there are `targets`, each an OTLP/HTTP listener. One target may stand there more than once.
+    pub fn start(targets: impl IntoIterator<Item = SocketAddr>) -> Senders {
+        let (stop, acknowledged) = (Arc::<AtomicBool>::default(), Arc::<Mutex<Vec<String>>>::default());
+        let sender = |target: SocketAddr| {
+            let (stop, acknowledged) = (Arc::clone(&stop), Arc::clone(&acknowledged));
+            thread::spawn(move || send_until(&stop, &format!("http://{target}/v1/traces"), &acknowledged))
+        };
+        let threads = targets.into_iter().map(sender).collect();
+        Senders { stop, acknowledged, threads }
+    }
+
+    /// Waits until `more` requests are acknowledged.
+    #[track_caller]
+    pub fn wait_for(&self, more: usize) {
+        let enough = self.count() + more;
+        wait::until("requests are acknowledged", PATIENCE, || match self.count() {
+            count if count >= enough => Ok(()),
+            count => Err(count),
+        });
+    }
+
+    pub fn count(&self) -> usize {
+        self.acknowledged.lock().expect("nobody panicked").len()
+    }
+
+    /// Ends them; the trace ids of what was acknowledged.
+    pub fn stop(self) -> Vec<String> {
+        self.stop.store(true, Ordering::Relaxed);
+        for thread in self.threads {
+            thread.join().expect("a sender does not panic");
+        }
+        self.acknowledged.lock().expect("nobody panicked").clone()
+    }
+}
+
+fn send_until(stop: &AtomicBool, url: &str, acknowledged: &Mutex<Vec<String>>) {
+    // Without a pool: a connection of before the kill must not cost the first request after it.
+    let client = Client::builder().pool_max_idle_per_host(0).timeout(PATIENCE).build().expect("a client");
+    while !stop.load(Ordering::Relaxed) {
+        let trace_id = trace_id();
+        let spans = (0..SPANS_PER_REQUEST)
+            .map(|n| call(&trace_id, n, "api.acme-bank.example", Duration::from_millis(25)))
+            .collect();
+        let post = client.post(url).header("content-type", "application/x-protobuf");
+        match post.body(request(spans).encode_to_vec()).send() {
+            Ok(answer) if answer.status().is_success() => {
+                acknowledged.lock().expect("nobody panicked").push(hex(&trace_id));
+            }
+            _ => thread::yield_now(),
+        }
+    }
+}

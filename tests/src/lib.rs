@@ -7,5 +7,7 @@ pub mod daemon;
 pub mod grpc;
 pub mod jaeger;
 pub mod program;
+pub mod receiver;
 pub mod spans;
+pub mod sums;
 pub mod wait;

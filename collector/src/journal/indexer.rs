@@ -161,7 +161,7 @@ impl Work {
         let entries = self.shared.index().open.last().map(|open| open.entries.clone());
         if let (Some(segment), Some(mut entries)) = (segment, entries) {
             let bytes = index::encode(&mut entries, &segment.header, segment.len);
-            if index::store(&*self.shared.disk, first, &bytes).is_err() {
+            if self.store(first, &bytes).is_err() {
                 self.shared.index().missing.insert(first);
             }
         }
@@ -169,6 +169,16 @@ impl Work {
         if let Err(error) = self.store_origins(first) {
             tracing::debug!("cannot store which batches of other daemons are here: {error}");
         }
+    }
+
+    /// Puts the index beside its segment, unless that was deleted meanwhile.
+    fn store(&self, first: u64, bytes: &[u8]) -> io::Result<()> {
+        let disk = &*self.shared.disk;
+        index::store(disk, first, bytes)?;
+        if self.segment(first).is_none() {
+            let _ = disk.remove(&segment::index_name(first));
+        }
+        Ok(())
     }
 
     fn segment(&self, first: u64) -> Option<Segment> {
@@ -210,7 +220,7 @@ impl Work {
             }
         }
         let bytes = index::encode(&mut entries, &segment.header, segment.len);
-        index::store(&*self.shared.disk, first, &bytes)?;
+        self.store(first, &bytes)?;
         self.shared.index().missing.remove(&first);
         Ok(())
     }

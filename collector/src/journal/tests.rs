@@ -303,10 +303,13 @@ async fn passed_segments_go_when_they_are_too_many_and_waiting_ones_never() {
     assert!(missed > 0);
     assert_eq!(behind.skipped(), Skipped { deleted: missed, corrupt: 0 });
     assert_eq!(segment_files(dir.path()).len(), journal.shared.state().segments.len());
-    let is_left = |path: &Path| path.with_extension("segment").exists();
-    let indexes = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path());
-    let mut indexes = indexes.filter(|path| path.extension().is_some_and(|extension| extension == "traces"));
-    assert!(indexes.all(|path| is_left(&path)), "an index goes with its segment");
+    until("an index goes with its segment", || {
+        let files = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path());
+        let mut indexes =
+            files.filter(|path| path.extension().is_some_and(|extension| extension == "traces"));
+        indexes.all(|path| path.with_extension("segment").exists())
+    })
+    .await;
 }
 
 #[tokio::test]

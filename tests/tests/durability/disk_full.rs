@@ -69,10 +69,14 @@ fn a_full_disk_refuses_goes_on_judging_and_takes_again_soon_after_it_is_freed() 
     let mut acknowledged = Vec::new();
     let refused = loop {
         let id = trace_id();
-        let answer = daemon.post(&HEADERS, body(&id));
+        let body = body(&id);
+        let answer = daemon.post(&HEADERS, body.clone());
         if !answer.status().is_success() {
-            assert_eq!((answer.status().as_u16(), &answer.headers()["retry-after"]), (503, &"1".parse().expect("1")));
-            break body(&id);
+            assert_eq!(
+                (answer.status().as_u16(), &answer.headers()["retry-after"]),
+                (503, &"1".parse().expect("1"))
+            );
+            break body;
         }
         acknowledged.push(hex(&id));
     };

@@ -92,6 +92,7 @@ fn a_batch_that_is_sent_again_or_merged_anew_counts_once_also_after_a_restart() 
     for _ in 0..2 {
         assert_eq!(send(&centre, "0-300", [body(0), body(1), body(2)].concat()), 200, "all of it is here");
         assert_eq!(send(&centre, "200-400", [body(2), body(3)].concat()), 409, "a part of it is here");
+        centre.wait_for_calls("acme-bank.example", 3, PATIENCE);
         assert_eq!(calls(&centre), 3);
         centre.kill_9_and_restart();
     }

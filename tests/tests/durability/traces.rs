@@ -10,14 +10,16 @@ use spanmill_tests::spans::{call, hex, request, text, trace_id, with};
 #[test]
 #[ignore = "end to end: tests/run e2e"]
 fn a_trace_is_found_over_segments_and_a_kill() {
-    let mut daemon = Daemon::builder().start();
+    // Eight segments at most.
+    let mut daemon = Daemon::builder().with("[journal]\nmax_size = \"64MiB\"\n").start();
     let trace_id = trace_id();
     let mut sent = 0;
-    // Three segments and some, a span of the trace now and then.
+    // Six segments and some, a span of the trace now and then.
     for n in 0..52 {
         let own = call(&trace_id, n, "api.acme-bank.example", Duration::from_millis(9));
-        let other = call(&spanmill_tests::spans::trace_id(), n, "api.acme-bank.example", Duration::from_millis(9));
-        let filler = with(other, text("note", &"n".repeat(4 << 20)));
+        let other =
+            call(&spanmill_tests::spans::trace_id(), n, "api.acme-bank.example", Duration::from_millis(9));
+        let filler = with(other, text("note", &"n".repeat(1 << 20)));
         let spans = if n % 8 == 0 { vec![filler, own] } else { vec![filler] };
         sent += spans.len() - 1;
         daemon.send(request(spans).encode_to_vec());

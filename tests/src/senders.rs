@@ -18,20 +18,28 @@ pub const SPANS_PER_REQUEST: u64 = 5;
 #[derive(Debug)]
 pub struct Senders {
     stop: Arc<AtomicBool>,
-    acknowledged: Arc<Mutex<Vec<String>>>,
+    sent: Arc<Mutex<Sent>>,
     threads: Vec<JoinHandle<()>>,
+}
+
+/// Trace ids of what was sent.
+#[derive(Debug, Clone, Default)]
+pub struct Sent {
+    pub acknowledged: Vec<String>,
+    /// The daemon died before it answered: it may have them or not.
+    pub unanswered: Vec<String>,
 }
 
 impl Senders {
     /// Starts as many as there are `targets`, each an OTLP/HTTP listener. One target may stand there more than once.
     pub fn start(targets: impl IntoIterator<Item = SocketAddr>) -> Senders {
-        let (stop, acknowledged) = (Arc::<AtomicBool>::default(), Arc::<Mutex<Vec<String>>>::default());
+        let (stop, sent) = (Arc::<AtomicBool>::default(), Arc::<Mutex<Sent>>::default());
         let sender = |target: SocketAddr| {
-            let (stop, acknowledged) = (Arc::clone(&stop), Arc::clone(&acknowledged));
-            thread::spawn(move || send_until(&stop, &format!("http://{target}/v1/traces"), &acknowledged))
+            let (stop, sent) = (Arc::clone(&stop), Arc::clone(&sent));
+            thread::spawn(move || send_until(&stop, &format!("http://{target}/v1/traces"), &sent))
         };
         let threads = targets.into_iter().map(sender).collect();
-        Senders { stop, acknowledged, threads }
+        Senders { stop, sent, threads }
     }
 
     /// Waits until `more` requests are acknowledged.
@@ -45,20 +53,20 @@ impl Senders {
     }
 
     pub fn count(&self) -> usize {
-        self.acknowledged.lock().expect("nobody panicked").len()
+        self.sent.lock().expect("nobody panicked").acknowledged.len()
     }
 
-    /// Ends them; the trace ids of what was acknowledged.
-    pub fn stop(self) -> Vec<String> {
+    /// Ends them, and says what they sent.
+    pub fn stop(self) -> Sent {
         self.stop.store(true, Ordering::Relaxed);
         for thread in self.threads {
             thread.join().expect("a sender does not panic");
         }
-        self.acknowledged.lock().expect("nobody panicked").clone()
+        self.sent.lock().expect("nobody panicked").clone()
     }
 }
 
-fn send_until(stop: &AtomicBool, url: &str, acknowledged: &Mutex<Vec<String>>) {
+fn send_until(stop: &AtomicBool, url: &str, sent: &Mutex<Sent>) {
     // Without a pool: a connection of before the kill must not cost the first request after it.
     let client = Client::builder().pool_max_idle_per_host(0).timeout(PATIENCE).build().expect("a client");
     while !stop.load(Ordering::Relaxed) {
@@ -69,7 +77,10 @@ fn send_until(stop: &AtomicBool, url: &str, acknowledged: &Mutex<Vec<String>>) {
         let post = client.post(url).header("content-type", "application/x-protobuf");
         match post.body(request(spans).encode_to_vec()).send() {
             Ok(answer) if answer.status().is_success() => {
-                acknowledged.lock().expect("nobody panicked").push(hex(&trace_id));
+                sent.lock().expect("nobody panicked").acknowledged.push(hex(&trace_id));
+            }
+            Err(error) if !error.is_connect() => {
+                sent.lock().expect("nobody panicked").unanswered.push(hex(&trace_id));
             }
             _ => thread::yield_now(),
         }

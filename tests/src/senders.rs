@@ -69,7 +69,10 @@ impl Senders {
 fn send_until(stop: &AtomicBool, url: &str, sent: &Mutex<Sent>) {
     // Without a pool: a connection of before the kill must not cost the first request after it.
     let client = Client::builder().pool_max_idle_per_host(0).timeout(PATIENCE).build().expect("a client");
+    // For runs so long that Jaeger's memory would not hold what is sent without a pause.
+    let pause_ms = std::env::var("SPANMILL_PAUSE_MS").ok().and_then(|value| value.parse().ok()).unwrap_or(0);
     while !stop.load(Ordering::Relaxed) {
+        thread::sleep(Duration::from_millis(pause_ms));
         let trace_id = trace_id();
         let spans = (0..SPANS_PER_REQUEST)
             .map(|n| call(&trace_id, n, "api.acme-bank.example", Duration::from_millis(25)))

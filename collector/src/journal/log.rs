@@ -270,7 +270,10 @@ impl Log {
 
     fn delete_oldest(&mut self) -> bool {
         let disk = &*self.shared.disk;
-        let first = self.shared.state().segments[0].header.first;
+        let (first, is_passed) = {
+            let state = self.shared.state();
+            (state.segments[0].header.first, state.segments[0].end() <= state.passed_by_all())
+        };
         let name = segment::file_name(first);
         let mut removed = disk.remove(&name);
         if removed.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::StorageFull)
@@ -284,6 +287,11 @@ impl Log {
                 false
             }
             _ => {
+                if !is_passed {
+                    tracing::warn!(
+                        "the journal is full: its oldest segment is dropped, though a destination has not had all of it"
+                    );
+                }
                 self.shared.deleted_oldest();
                 // An index that stays behind is cleared away at the next start.
                 let _ = disk.remove(&segment::index_name(first));

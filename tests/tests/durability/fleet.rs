@@ -51,8 +51,8 @@ fn two_agents_and_a_centre_killed_in_turn_lose_nothing_and_count_once() {
         let queued = |stats: &serde_json::Value| stats["destinations"]["centre"]["queued"] == 0;
         sums_hold(agent, queued);
     }
-    wait_for_all(&jaeger, &sent.acknowledged);
     sums_hold(&centre, |stats| stats["destinations"]["jaeger"]["queued"] == 0);
+    wait_for_all(&jaeger, &sent.acknowledged);
 
     let of_agents: u64 = agents.iter().map(calls).sum();
     wait::until("the centre counts what the agents count", PATIENCE, || match calls(&centre) {

@@ -181,5 +181,4 @@ impl Path {
 }
 
 #[cfg(test)]
-#[path = "pipeline_tests.rs"]
 mod tests;

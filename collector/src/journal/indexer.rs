@@ -7,7 +7,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::checkpoint::replace;
 use super::cursor::Cursor;
@@ -19,6 +19,9 @@ use super::{Position, origins, segment};
 /// Between two looks for new records. What came since the last look is searched as it is, so that nothing need be
 /// quick here; and at 50 MB/s it is still in memory.
 const REST: Duration = Duration::from_millis(150);
+
+/// The rest after an index could not be made: each attempt reads a whole segment.
+const REST_AFTER_ERROR: Duration = Duration::from_secs(10);
 
 /// Read at a time.
 const STEP: usize = 1 << 20;
@@ -71,7 +74,8 @@ pub(super) struct Work {
     reader: Reader,
     /// The segment that is followed, and its entries since the last look.
     first: Option<u64>,
-    failed: bool,
+    /// No index is made before; set by a failure, which on a full disk will not be the last.
+    resume_at: Instant,
 }
 
 impl Work {
@@ -79,7 +83,7 @@ impl Work {
         let end = shared.state().end;
         shared.index().position = end;
         let reader = Reader::new(Arc::clone(&shared), Position(end));
-        Work { shared, reader, first: None, failed: false }
+        Work { shared, reader, first: None, resume_at: Instant::now() }
     }
 
     /// Finds out what is there of before the start.
@@ -107,14 +111,16 @@ impl Work {
         if followed {
             return true;
         }
-        let missing = if self.failed { None } else { self.shared.index().missing.last().copied() };
-        self.failed = false;
+        if Instant::now() < self.resume_at {
+            return false;
+        }
+        let missing = self.shared.index().missing.last().copied();
         let Some(first) = missing else { return false };
         match self.make(first, stops) {
             Ok(()) => true,
             Err(error) => {
                 tracing::debug!("cannot make the index of segment {first}: {error}; tried again");
-                self.failed = true;
+                self.resume_at = Instant::now() + REST_AFTER_ERROR;
                 false
             }
         }

@@ -43,7 +43,11 @@ pub fn find(shared: &Arc<Shared>, trace_id: &[u8; 16], visit: Visit<'_>) -> io::
     let mut unindexed = 0;
     for one in segments.iter().rev().filter(|one| one.header.first < followed) {
         let place = match places(shared, one, trace_id) {
-            Some(places) => Where::Places(places),
+            // What was indexed since we looked is searched as the end of the log.
+            Some(mut places) => {
+                places.retain(|place| one.header.first + place < followed);
+                Where::Places(places)
+            }
             None if unindexed + one.len <= UNINDEXED_BYTES_MAX => {
                 unindexed += one.len;
                 Where::Everywhere
@@ -58,7 +62,7 @@ pub fn find(shared: &Arc<Shared>, trace_id: &[u8; 16], visit: Visit<'_>) -> io::
     for (one, place) in plan.iter().rev() {
         let goes_on = match place {
             Where::Places(places) => read(shared, one, places, visit)?,
-            Where::Everywhere => scan(shared, one.header.first, one.end(), trace_id, visit)?,
+            Where::Everywhere => scan(shared, one.header.first, one.end().min(followed), trace_id, visit)?,
         };
         if !goes_on {
             return Ok(found);

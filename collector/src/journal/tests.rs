@@ -446,6 +446,22 @@ async fn with_power_durability_the_same_holds() {
     assert_eq!(read_all(&mut open(config(dir.path())).reader(Position(0))).len(), 5);
 }
 
+#[tokio::test]
+async fn with_power_durability_ok_is_said_when_a_power_cut_can_take_nothing_any_more() {
+    for seed in 0..20 {
+        let disk = Arc::new(simulated_disk::SimulatedDisk::default());
+        let limits = Limits::from(Config { durability: Durability::Power, ..config(Path::new("")) });
+        let open =
+            || start_on(Arc::clone(&disk) as _, None, limits, Clock::manual(NOW), Arc::default()).unwrap();
+        let journal = open();
+        append_all(&journal, [300; 20]).await;
+        disk.power_cut(&mut simulated_disk::Random(seed));
+        let after = open();
+        let expected: Vec<_> = (0..20).map(|i| body(i, 300)).collect();
+        assert_eq!(bodies(&read_all(&mut after.reader(Position(0)))), expected, "seed {seed}");
+    }
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Append(Vec<usize>),

@@ -50,7 +50,7 @@ fn main() {
         operations_max: 32,
         production: Vec::new(),
     };
-    let rollup = rollup::start(rollup, &journal, clock);
+    let rollup = rollup::start(rollup, &journal, clock, None);
     while !rollup.is_ready() {
         std::thread::sleep(Duration::from_millis(1));
     }

@@ -14,8 +14,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use crate::clock::Clock;
-use crate::config::Config;
-use crate::expose::{self, Sources};
+use crate::config::{self, Config};
+use crate::expose::{self, Reload, Sources};
 use crate::forward::{self, Destination};
 use crate::journal::{self, Journal, Refused};
 use crate::listen;
@@ -53,11 +53,17 @@ pub struct Pipeline {
     server: expose::Server,
     page_scheme: &'static str,
     draining: Arc<AtomicBool>,
+    reload: Reload,
 }
 
 impl Pipeline {
-    /// Starts every stage, the last one first, so that the first batch finds all of them running.
-    pub fn start(config: Config, clock: &Clock) -> Result<Pipeline, StartError> {
+    /// Starts every stage, the last one first, so that the first batch finds all of them running. `again` reads
+    /// the configuration anew, for a reload.
+    pub fn start(
+        config: Config,
+        clock: &Clock,
+        again: impl Fn() -> Result<Config, config::Error> + Send + Sync + 'static,
+    ) -> Result<Pipeline, StartError> {
         let outcomes = Arc::new(Outcomes::default());
         let draining = Arc::new(AtomicBool::new(false));
         let masking = Masking::new(config.mask, Arc::clone(&outcomes));
@@ -68,7 +74,8 @@ impl Pipeline {
         let dir = journal_dir.display().to_string();
         let journal = journal::start(config.journal, clock.clone(), Arc::clone(&outcomes))
             .map_err(|cause| StartError::Journal { dir, cause })?;
-        let rollup = rollup::start(config.rollup, &journal, clock.clone());
+        let rollup = rollup::start(config.rollup, &journal, clock.clone(), None);
+        let reload = reloading(&masking, &rollup, again);
         let names: Vec<_> = config.forward.iter().map(|config| config.name.as_str()).collect();
         forward::tell_of_absent(&journal_dir, &names, &journal);
         let destinations = config.forward.into_iter();
@@ -81,6 +88,7 @@ impl Pipeline {
             outcomes: Arc::clone(&outcomes),
             clock: clock.clone(),
             draining: Arc::clone(&draining),
+            reload: reload.clone(),
         };
         let server = expose::start(&config.expose, page, sources)?;
         let path = Path {
@@ -90,7 +98,7 @@ impl Pipeline {
             outcomes: Arc::clone(&outcomes),
         };
         let receiver = receive::start(config.receive, &path, clock, &outcomes)?;
-        Ok(Pipeline { receiver, journal, rollup, destinations, server, page_scheme, draining })
+        Ok(Pipeline { receiver, journal, rollup, destinations, server, page_scheme, draining, reload })
     }
 
     /// Says where everything is.
@@ -114,6 +122,11 @@ impl Pipeline {
         self.server.local_addr()
     }
 
+    /// What a reload takes; the copy that SIGHUP uses.
+    pub fn reload(&self) -> Reload {
+        self.reload.clone()
+    }
+
     /// Stops in the order of the data, within 10 s: nothing new comes in, what was accepted is synced, the
     /// destinations get what they still take, and the page stays until the end.
     pub async fn stop(self) {
@@ -124,6 +137,29 @@ impl Pipeline {
         self.rollup.stop().await;
         self.server.stop(STOP_EXPOSE).await;
     }
+}
+
+/// Registry and masking rules can be had anew while the daemon runs. The whole file is checked before any of it
+/// is taken, so a bad one changes nothing.
+fn reloading(
+    masking: &Masking,
+    rollup: &Rollup,
+    again: impl Fn() -> Result<Config, config::Error> + Send + Sync + 'static,
+) -> Reload {
+    let (masking, rollup) = (masking.clone(), rollup.clone());
+    Reload::new(move || match again() {
+        Ok(config) => {
+            let providers = config.rollup.registry.providers.len();
+            masking.reload(config.mask);
+            rollup.reload(config.rollup.registry);
+            tracing::info!("reloaded {providers} providers and the masking rules; all else takes a restart");
+            Ok(())
+        }
+        Err(error) => {
+            tracing::error!("not reloaded, the old configuration stays: {error}");
+            Err(error.to_string())
+        }
+    })
 }
 
 /// The path of a batch while its sender waits.
@@ -181,4 +217,6 @@ impl Path {
 }
 
 #[cfg(test)]
-mod tests;
+mod keep_tests;
+#[cfg(test)]
+mod reload_tests;

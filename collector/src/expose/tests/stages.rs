@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::clock::Clock;
-use crate::expose::{Sources, start};
+use crate::expose::{Reload, Sources, start};
 use crate::journal::{Durability, Journal, Overflow};
 use crate::rollup::registry;
 
@@ -28,7 +28,7 @@ fn sources(dir: &TempDir) -> (Journal, Sources) {
         operations_max: 8,
         production: Vec::new(),
     };
-    let rollup = rollup::start(config, &journal, clock.clone());
+    let rollup = rollup::start(config, &journal, clock.clone(), None);
     let sources = Sources {
         rollup,
         journal: journal.clone(),
@@ -36,6 +36,7 @@ fn sources(dir: &TempDir) -> (Journal, Sources) {
         outcomes: Arc::default(),
         clock,
         draining: Arc::default(),
+        reload: Reload::new(|| Ok(())),
     };
     (journal, sources)
 }

@@ -44,7 +44,7 @@ impl Daemon {
             operations_max: 8,
             production: Vec::new(),
         };
-        let rollup = rollup::start(config, &journal, clock.clone());
+        let rollup = rollup::start(config, &journal, clock.clone(), None);
         let masking = Masking::new(Arc::new(spanmill_mask::Masker::standard()), Arc::clone(&outcomes));
         Daemon { _dir: dir, clock, path: Path { masking, journal, rollup, outcomes } }
     }
@@ -155,7 +155,7 @@ async fn what_was_rolled_up_by_a_process_that_is_gone_is_rolled_up_from_the_jour
         operations_max: 8,
         production: Vec::new(),
     };
-    let next = rollup::start(config, &daemon.path.journal, daemon.clock.clone());
+    let next = rollup::start(config, &daemon.path.journal, daemon.clock.clone(), None);
     let deadline = Instant::now() + PATIENCE;
     while !next.is_ready() {
         assert!(Instant::now() < deadline);

@@ -19,8 +19,8 @@ use crate::expose::{self, Reload, Sources};
 use crate::forward::{self, Destination};
 use crate::journal::{self, Journal, Refused};
 use crate::listen;
-use crate::mask::{Masked, Masking};
-use crate::outcome::Outcomes;
+use crate::mask::{Masked, MaskedBatch, Masking};
+use crate::outcome::{Lost, Outcomes, Transport};
 use crate::receive::{self, Accepted, ReceivedBatch, Refusal, Sink};
 use crate::rollup::{self, Rollup};
 
@@ -180,16 +180,46 @@ impl Sink for Path {
             self.rollup.notices(&notices);
         }
         if batch.spans() > 0 {
-            self.journal.append(batch).await.map_err(refusal)?;
+            self.keep(self.rollup.recognised(batch)).await?;
         }
         self.outcomes.invalid_spans(u64::from(rejected_spans));
         Ok(Accepted { rejected_spans })
     }
 }
 
-fn refusal(refused: Refused) -> Refusal {
-    Refusal::Overload { reason: refused.to_string(), retry_after: RETRY_AFTER }
+impl Path {
+    /// Appends the batch. What cannot be kept is rolled up all the same, so that the verdicts go on; whoever waits
+    /// for an answer brings it again, on the local socket it is lost.
+    async fn keep(&self, batch: MaskedBatch) -> Result<(), Refusal> {
+        let spans = u64::from(batch.spans());
+        let refused = match self.journal.append(batch.clone()).await {
+            Ok(_) => return Ok(()),
+            Err(refused) => refused,
+        };
+        let lost = match refused {
+            Refused::Known => {
+                self.outcomes.known(spans);
+                return Ok(());
+            }
+            Refused::Overlaps => return Err(Refusal::Overlaps),
+            Refused::Full { .. } => Some(Lost::JournalFull),
+            Refused::Disk(_) => Some(Lost::JournalUnwritable),
+            // The other copy has its own answer, and a stopping daemon judges nothing any more.
+            Refused::BeingWritten | Refused::Closed => None,
+        };
+        match (lost, batch.came_by()) {
+            (Some(reason), Some(Transport::Local)) => {
+                self.rollup.roll_up_unkept(&batch);
+                self.outcomes.lost(reason, spans);
+            }
+            (Some(_), _) => self.rollup.roll_up_refused(&batch),
+            (None, _) => {}
+        }
+        Err(Refusal::Overload { reason: refused.to_string(), retry_after: RETRY_AFTER })
+    }
 }
 
 #[cfg(test)]
-mod tests;
+mod keep_tests;
+#[cfg(test)]
+mod reload_tests;

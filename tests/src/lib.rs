@@ -8,6 +8,7 @@ pub mod grpc;
 pub mod jaeger;
 pub mod program;
 pub mod receiver;
+pub mod senders;
 pub mod spans;
 pub mod sums;
 pub mod wait;

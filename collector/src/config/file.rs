@@ -177,6 +177,7 @@ pub struct Journal {
     pub max_size: Spanned<Size>,
     pub max_age: Time,
     pub durability: Durability,
+    pub overflow: Overflow,
 }
 
 impl Default for Journal {
@@ -185,6 +186,7 @@ impl Default for Journal {
             max_size: unplaced(Size(10 << 30)),
             max_age: Time(Duration::from_secs(24 * 3600)),
             durability: Durability::Process,
+            overflow: Overflow::Reject,
         }
     }
 }
@@ -194,6 +196,14 @@ impl Default for Journal {
 pub enum Durability {
     Process,
     Power,
+}
+
+/// What happens when `max_size` is reached.
+#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Overflow {
+    Reject,
+    DropOldest,
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]

@@ -18,9 +18,11 @@ use crate::rollup::registry;
 use crate::rotate::Rotating;
 use crate::{expose, journal, receive, rollup};
 
-/// A segment is the unit of deletion: at 64 MiB the smallest journal still has eight.
+/// A segment is the unit of deletion: a journal has eight at least, smaller ones where it is small.
 const SEGMENT_SIZE: u64 = 64 << 20;
-const JOURNAL_SIZE_MIN: u64 = 8 * SEGMENT_SIZE;
+const SEGMENTS_MIN: u64 = 8;
+/// Four of the largest requests that are taken by default.
+const JOURNAL_SIZE_MIN: u64 = 64 << 20;
 /// A row on a page each, and some 100 KiB of windows.
 const PROVIDERS_MAX: usize = 10_000;
 /// Each is a label of every provider's metrics; more is a name made of data.
@@ -174,17 +176,21 @@ fn masking(file: file::Mask, source: &Source) -> Result<Arc<Masker>, Error> {
 fn journaling(file: &file::Journal, data_dir: &Path, source: &Source) -> Result<journal::Config, Error> {
     let max_size = file.max_size.get_ref().0;
     if max_size < JOURNAL_SIZE_MIN {
-        let message = "smaller than eight segments of 64 MiB; write at least \"512MiB\"";
+        let message = "smaller than four large requests; write at least \"64MiB\"";
         return Err(source.error(file.max_size.span(), message));
     }
     Ok(journal::Config {
         dir: data_dir.join("journal"),
-        segment_size: SEGMENT_SIZE,
+        segment_size: SEGMENT_SIZE.min(max_size / SEGMENTS_MIN),
         max_size,
         max_age: file.max_age.0,
         durability: match file.durability {
             file::Durability::Process => journal::Durability::Process,
             file::Durability::Power => journal::Durability::Power,
+        },
+        overflow: match file.overflow {
+            file::Overflow::Reject => journal::Overflow::Reject,
+            file::Overflow::DropOldest => journal::Overflow::DropOldest,
         },
     })
 }

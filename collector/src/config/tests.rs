@@ -37,7 +37,7 @@ fn an_error_names_line_key_value_and_fix() {
         &["spanmill.toml:2: ", "journal.max_size = \"10GB\"", "not a size", "64MiB"],
     );
     check("[journal]\n\nmax_age = \"1w\"", &["spanmill.toml:3: ", "journal.max_age = \"1w\"", "90s"]);
-    check("[journal]\nmax_size = \"64MiB\"", &[":2: ", "journal.max_size", "eight segments", "512MiB"]);
+    check("[journal]\nmax_size = \"32MiB\"", &[":2: ", "journal.max_size", "four large requests", "64MiB"]);
     check("[journal]\nsize = 1", &[":2: ", "journal.size = 1", "unknown field", "max_size"]);
     check("[journl]\n", &[":1: ", "unknown field", "journl"]);
     check("[journal]\ndurability = \"always\"", &[":2: ", "process", "power"]);

@@ -18,7 +18,7 @@ use server::{Reply, Server};
 
 use super::*;
 use crate::dial::Protocol;
-use crate::journal::{self, Durability};
+use crate::journal::{self, Durability, Overflow};
 use crate::mask::MaskedBatch;
 
 const NOW: u64 = 1_795_378_503_000_000_000;
@@ -58,6 +58,7 @@ fn open_journal(dir: &Path) -> Journal {
         max_size: 1 << 30,
         max_age: Duration::from_secs(3600),
         durability: Durability::Process,
+        overflow: Overflow::Reject,
     };
     journal::start(config, Clock::manual(NOW), Arc::default()).unwrap()
 }
@@ -401,6 +402,7 @@ async fn the_journal_keeps_what_a_destination_has_not_taken() {
         max_size: 100_000,
         max_age: Duration::from_secs(3600),
         durability: Durability::Process,
+        overflow: Overflow::Reject,
     };
     let journal = journal::start(limits, Clock::manual(NOW), Arc::default()).unwrap();
     let server = Server::start(|_| Reply::Status(grpc::Code::Unavailable)).await;

@@ -11,6 +11,7 @@ mod http;
 mod inflate;
 mod json;
 mod local;
+mod origin;
 mod otlp;
 mod response;
 mod tokens;
@@ -28,6 +29,7 @@ use hyper::service::service_fn;
 use tokio::sync::watch;
 
 pub use local::Local;
+pub use origin::Origin;
 pub use tokens::Tokens;
 
 use crate::clock::Clock;
@@ -66,6 +68,8 @@ pub struct ReceivedBatch {
     pub received_unix_ns: u64,
     /// How many spanmill daemons have forwarded it already.
     pub hops: u8,
+    /// Which part of whose log it is, where a spanmill forwarded it and says so.
+    pub origin: Option<Origin>,
 }
 
 /// The batch is kept.
@@ -82,6 +86,9 @@ pub enum Refusal {
     Malformed(String),
     #[error("{reason}")]
     Overload { reason: String, retry_after: Duration },
+    /// A part of it is kept already; the sender is to send its parts.
+    #[error("a part of this batch is here already: send it in smaller parts")]
+    Overlaps,
 }
 
 /// What the pipeline gives this stage: where batches go.

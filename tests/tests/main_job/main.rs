@@ -5,7 +5,6 @@
 
 mod check;
 mod client;
-mod crash;
 mod demo;
 mod figures;
 mod load;

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::clock::Clock;
 use crate::expose::{Reload, Sources, start};
-use crate::journal::{Durability, Journal};
+use crate::journal::{Durability, Journal, Overflow};
 use crate::rollup::registry;
 
 fn sources(dir: &TempDir) -> (Journal, Sources) {
@@ -19,6 +19,7 @@ fn sources(dir: &TempDir) -> (Journal, Sources) {
         max_size: 1 << 30,
         max_age: Duration::from_secs(3600),
         durability: Durability::Process,
+        overflow: Overflow::Reject,
     };
     let journal = journal::start(config, clock.clone(), Arc::default()).unwrap();
     let config = rollup::Config {

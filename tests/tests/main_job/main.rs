@@ -7,6 +7,7 @@ mod check;
 mod client;
 mod crash;
 mod demo;
+mod examples;
 mod figures;
 mod load;
 mod page;

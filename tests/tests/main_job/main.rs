@@ -6,6 +6,7 @@
 mod check;
 mod client;
 mod demo;
+mod examples;
 mod figures;
 mod load;
 mod page;

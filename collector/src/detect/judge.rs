@@ -109,10 +109,10 @@ impl Provider {
             }
         }
         if let Some(rule) = self.rule(now_s) {
+            let lately = self.recent.since(now_s.saturating_sub(60));
+            let unanswered = self.open.past_tail + lately.long_failures;
             let kind = match rule {
-                Rule::P95 { .. } if self.open.past_slow > self.recent.since(now_s.saturating_sub(60)).calls => {
-                    Kind::Hung
-                }
+                Rule::P95 { .. } if unanswered > 2 * lately.long_answers => Kind::Hung,
                 Rule::P95 { .. } => Kind::Slow,
                 Rule::PastTimeout { .. } => Kind::Hung,
                 Rule::FailureRatio { .. } | Rule::Run { .. } => Kind::Failing,
@@ -175,6 +175,7 @@ impl Provider {
                 f64::from(self.statics.calls(now_s)) / 60.0
             },
             open: self.open,
+            age_s: now_s.saturating_sub(self.begin_s),
         };
         self.statics.check(&known, now_s)
     }

@@ -83,9 +83,9 @@ impl Test {
         (sum + evidence).clamp(0.0, FIRES_AT)
     }
 
-    /// What a call says on average if the incident is as assumed.
-    pub fn information(&self) -> f64 {
-        self.incident * self.of_bad + (1.0 - self.incident) * self.of_good
+    /// What a call says on average if this is the share of bad ones.
+    pub fn expected(&self, share: f64) -> f64 {
+        share * self.of_bad + (1.0 - share) * self.of_good
     }
 }
 

@@ -175,7 +175,7 @@ impl Provider {
                 f64::from(self.statics.calls(now_s)) / 60.0
             },
             open: self.open,
-            age_s: now_s.saturating_sub(self.begin_s),
+            learned_s: self.failures.seconds,
         };
         self.statics.check(&known, now_s)
     }

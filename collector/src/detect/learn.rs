@@ -115,6 +115,7 @@ impl Provider {
         (self.settled, self.sums) = ([0.0; CHANNELS], [0.0; CHANNELS]);
         self.since = Default::default();
         self.sources.iter_mut().for_each(super::sources::Sources::clear);
+        self.statics.clear();
     }
 
     fn learn(&mut self, slot: &Slot) {

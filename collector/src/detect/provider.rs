@@ -33,7 +33,6 @@ pub struct Provider {
     pub name: Name,
     pub settings: config::Provider,
     pub min_ratio: f64,
-    pub begin_s: u64,
     // What is normal.
     pub operations: Vec<Operation>,
     pub failures: Failures,
@@ -100,7 +99,6 @@ impl Provider {
             name,
             settings: config.of(text),
             min_ratio: config.min_ratio,
-            begin_s: now_s,
             operations: Vec::new(),
             failures: Failures::default(),
             spread: Default::default(),
@@ -175,9 +173,10 @@ impl Provider {
         self.last_end_s = now_s;
         self.last_call_s = now_s;
         if let Some(open) = open {
-            // It was still open for us after it had ended.
-            let was_late = open.listed_unix_ns > call.end_unix_ns;
-            let late_ns = call.received_unix_ns.saturating_sub(call.end_unix_ns);
+            // By the clock that its start was told by: the host's own may be wrong.
+            let end_unix_ns = open.started_unix_ns.saturating_add(call.duration_ns);
+            let was_late = open.listed_unix_ns > end_unix_ns;
+            let late_ns = call.received_unix_ns.saturating_sub(end_unix_ns);
             self.delay.learn(if was_late { late_ns } else { 0 });
         }
         if !self.slots.is_open(end_s) {
@@ -227,7 +226,7 @@ impl Provider {
             }
         }
         self.recent.ended(call, is_long, is_failure, bad.contains(&Some(true)), now_s);
-        self.statics.ended(call, is_answer, is_failure, now_s);
+        self.statics.ended(call, is_answer, is_failure, was_tail, now_s);
         self.conversion.ended(call);
         self.week.call();
     }

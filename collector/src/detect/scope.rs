@@ -30,7 +30,7 @@ impl Provider {
                 let rest = all.minus(own);
                 // Others who had been hit as well would have shown it by now.
                 let is_control =
-                    f64::from(rest.calls()) * test.information() >= REST_MAX && rest.calls() >= SHARE_CALLS;
+                    f64::from(rest.calls()) * test.expected(own.share()) >= REST_MAX && rest.calls() >= 5;
                 if held <= HELD || !is_control || test.evidence(rest) >= REST_MAX {
                     continue;
                 }

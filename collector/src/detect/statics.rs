@@ -66,8 +66,8 @@ pub struct Known {
     pub failed: f64,
     pub calls_per_s: f64,
     pub open: OpenNow,
-    /// For how long its calls are seen.
-    pub age_s: u64,
+    /// Seconds that it has learned of.
+    pub learned_s: u64,
 }
 
 impl Statics {
@@ -78,15 +78,20 @@ impl Statics {
 
     /// The baseline is known: p95 has to be three times as long as usual.
     pub fn learn(&mut self, p95_ns: f64) {
+        let before_ns = self.limit_ns;
         self.limit_ns = (self.limits.p95.as_nanos() as u64).max((3.0 * p95_ns) as u64);
+        if self.limit_ns > before_ns + before_ns / 5 {
+            self.ring.fill(Second::default()); // what was over the old limit is not over this one
+        }
     }
 
     pub fn limit_ns(&self) -> u64 {
         self.limit_ns
     }
 
-    pub fn ended(&mut self, call: &Finished, is_answer: bool, is_failure: bool, now_s: u64) {
-        let is_over = call.duration_ns > self.limit_ns;
+    /// `was_told` = it was counted while it was open.
+    pub fn ended(&mut self, call: &Finished, is_answer: bool, is_failure: bool, was_told: bool, now_s: u64) {
+        let is_over = call.duration_ns > self.limit_ns && !was_told;
         let at = &mut self.ring[now_s as usize % RING];
         if at.second != now_s {
             *at = Second { second: now_s, ..Second::default() };
@@ -125,7 +130,7 @@ impl Statics {
         let share = (2.0 * usual).max(0.05);
         let is_over = window.over >= OVER_MIN
             && f64::from(window.over) > share * timed + CHANCE * (share * (1.0 - share).max(0.0) * timed).sqrt();
-        if window.timed >= CALLS_MIN && is_over && known.age_s >= WINDOW_S && usual <= USUAL_OVER_MAX {
+        if window.timed >= CALLS_MIN && is_over && known.learned_s >= WINDOW_S && usual <= USUAL_OVER_MAX {
             return Some(Rule::P95 { limit_s: p95_s, over: window.over, calls: window.timed });
         }
         let judged = f64::from(window.judged);
@@ -158,6 +163,12 @@ impl Statics {
             sum.judged += second.judged;
         }
         sum
+    }
+
+    /// What was seen so far has been told of.
+    pub fn clear(&mut self) {
+        self.ring.fill(Second::default());
+        self.run = 0;
     }
 
     /// Calls of the last minute.

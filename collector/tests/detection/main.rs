@@ -2,6 +2,7 @@
 
 mod calm;
 mod random;
+mod situations;
 mod table;
 mod world;
 
@@ -46,5 +47,17 @@ fn false_alarms() {
     for row in calm::ROWS.iter().filter(|row| row.name.contains(&only)) {
         let wrong = calm::run(row, days, (0.5, 8.0), 11);
         println!("{:<28} {:>6.2} a day, limit {:.2} {wrong:?}", row.name, wrong.len() as f64 / days as f64, row.per_day_max);
+    }
+}
+
+#[test]
+#[ignore = "long: tests/soak/detection"]
+fn situations() {
+    let trials = std::env::var("TRIALS").ok().and_then(|t| t.parse().ok()).unwrap_or(20);
+    let only = std::env::var("ONLY").unwrap_or_default();
+    for situation in situations::ALL.iter().filter(|situation| situation.name.contains(&only)) {
+        let wrong = situations::run(situation, trials, 5);
+        let mark = if wrong.len() as f64 > situation.wrong_max * trials as f64 { "XX" } else { "  " };
+        println!("{mark} {:<60} {}/{trials} wrong {:?}", situation.name, wrong.len(), wrong.iter().take(6).collect::<Vec<_>>());
     }
 }

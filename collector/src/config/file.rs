@@ -234,11 +234,7 @@ pub struct Detect {
 
 impl Default for Detect {
     fn default() -> Detect {
-        Detect {
-            sensitivity: Sensitivity::Normal,
-            min_ratio: unplaced(2.0),
-            limits: DetectLimits::default(),
-        }
+        Detect { sensitivity: Sensitivity::Normal, min_ratio: unplaced(2.0), limits: DetectLimits::default() }
     }
 }
 

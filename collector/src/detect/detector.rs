@@ -9,6 +9,7 @@ use super::group::Group;
 use super::judge::Present;
 use super::open::OpenCalls;
 use super::provider::{OpenNow, Provider};
+use super::save::Remembered;
 use crate::rollup::{Name, Names, Observed, Open};
 
 /// Providers judged at most: the roll-up shows no more than `providers_max`, and those are 512 by default.
@@ -25,6 +26,8 @@ pub struct Detector {
     group: Group,
     /// Until when a provider, or `*` for all, is muted.
     mutes: HashMap<String, u64>,
+    /// Baselines of before the restart, of providers that were not called yet.
+    pub(super) remembered: HashMap<String, Remembered>,
     now_s: u64,
 }
 
@@ -37,6 +40,7 @@ impl Detector {
             open: OpenCalls::default(),
             group: Group::default(),
             mutes: HashMap::new(),
+            remembered: HashMap::new(),
             now_s: 0,
         }
     }
@@ -63,16 +67,25 @@ impl Detector {
             self.mutes.retain(|_, until| *until > now_unix_ns);
         }
         let mut changes = Vec::new();
-        let all_muted = self.mutes.contains_key("*");
-        for provider in &mut self.providers {
-            let mutes = &self.mutes;
-            let is_muted = all_muted
-                || provider.settings.mute
-                || (!mutes.is_empty() && mutes.contains_key(&*names.text(provider.name)));
-            changes.extend(provider.tick(&Present { now_s, now_unix_ns, names, is_muted }));
+        for at in 0..self.providers.len() {
+            let is_muted = self.is_muted(&self.providers[at], names);
+            changes.extend(self.providers[at].tick(&Present { now_s, now_unix_ns, names, is_muted }));
         }
-        let changes = self.group.tick(&mut self.providers, changes, now_s, now_unix_ns);
-        changes
+        self.group.tick(&mut self.providers, changes, now_s, now_unix_ns)
+    }
+
+    /// The second of the last tick.
+    pub(super) fn now_s(&self) -> u64 {
+        self.now_s
+    }
+
+    /// By its table, for a while, or because all are.
+    pub(super) fn is_muted(&self, provider: &Provider, names: &dyn Names) -> bool {
+        let is_for_now = || {
+            !self.mutes.is_empty()
+                && (self.mutes.contains_key("*") || self.mutes.contains_key(&*names.text(provider.name)))
+        };
+        provider.settings.mute || is_for_now()
     }
 
     /// The process starts anew with what it had learned: no call is known to be open.
@@ -98,7 +111,12 @@ impl Detector {
             return *at;
         }
         if self.providers.len() < PROVIDERS_MAX {
-            self.providers.push(Provider::new(name, &names.text(name), &self.config, now_s));
+            let text = names.text(name);
+            let mut provider = Provider::new(name, &text, &self.config, now_s);
+            if let Some(known) = self.remembered.remove(&*text) {
+                provider.recall(known);
+            }
+            self.providers.push(provider);
         }
         let at = self.providers.len() - 1;
         self.by_name.insert(name, at);
@@ -117,7 +135,8 @@ impl Detector {
             provider.open.is_known = true;
             provider.open.calls += 1;
             provider.open.oldest_ns = provider.open.oldest_ns.max(age_ns);
-            let is_past = provider.settings.timeout.is_some_and(|timeout| u128::from(age_ns) > timeout.as_nanos());
+            let is_past =
+                provider.settings.timeout.is_some_and(|timeout| u128::from(age_ns) > timeout.as_nanos());
             provider.open.past_timeout += u32::from(is_past);
             let Some(open) = self.open.list(call, now_unix_ns) else { continue };
             let Some(limits) = provider.limits(call.labels.operation) else { continue };
@@ -127,7 +146,8 @@ impl Detector {
                 if age_ns <= limit_ns {
                     continue;
                 }
-                let past = if channel == SLOW { &mut provider.open.past_slow } else { &mut provider.open.past_tail };
+                let past =
+                    if channel == SLOW { &mut provider.open.past_slow } else { &mut provider.open.past_tail };
                 *past += 1;
                 if open.crossed[channel].is_none() {
                     let second = ((call.started_unix_ns + limit_ns) / 1_000_000_000).min(now_s);

@@ -1,7 +1,7 @@
 //! The decision, once a second: does it fire, whom does it concern, has it grown, is it over?
 
 use super::alert::{Alert, Change, Kind, Scope, Severity, ulid};
-use super::channel::{CHANNELS, FAILED, FAULT, PerChannel, SLOW, TAIL};
+use super::channel::{FAILED, FAULT, PerChannel, SLOW, TAIL};
 use super::conversion::Said;
 use super::cusum::{Count, fires};
 use super::firing::Firing;
@@ -40,6 +40,7 @@ impl Provider {
     /// Ends a second. What has changed is for [`super::group`] to tell; alerts of the slow channel are told at once.
     pub fn tick(&mut self, present: &Present<'_>) -> Vec<Change> {
         let now_s = present.now_s;
+        self.recall_operations(present.names);
         self.settle(now_s);
         self.stall(now_s);
         self.sum_up(now_s);
@@ -215,13 +216,13 @@ impl Provider {
 
     fn involve(&self, firing: &mut Firing, channel: Option<usize>) {
         let Some(tests) = self.tests else { return };
-        for at in 0..CHANNELS {
+        for (at, test) in tests.iter().enumerate() {
             if channel == Some(at) || (firing.inside.is_none() && fires(self.sums[at])) {
                 let own = firing.inside.and_then(|(dimension, name)| {
                     Some(self.sources[dimension as usize].of(name)?.channels[at].since)
                 });
                 let share = own.unwrap_or(self.since[at]).share();
-                firing.involve(at, &tests[at], share, self.clip());
+                firing.involve(at, test, share, self.clip());
             }
         }
     }
@@ -241,9 +242,9 @@ impl Provider {
                 let rest: PerChannel<f64> =
                     std::array::from_fn(|at| tests[at].step(firing.rest[at], outside(at)));
                 firing.rest = rest;
-                let grown = [FAILED, TAIL, SLOW].into_iter().find(|at| {
-                    fires(rest[*at]) && (*at != SLOW || self.is_shifted(self.latest_count(SLOW)))
-                });
+                let grown = [FAILED, TAIL, SLOW]
+                    .into_iter()
+                    .find(|at| fires(rest[*at]) && (*at != SLOW || self.is_shifted(self.latest_count(SLOW))));
                 if let Some(channel) = grown {
                     firing.inside = None;
                     firing.alert.scope = Scope::Everyone;
@@ -315,7 +316,8 @@ impl Provider {
         match (silent, &mut self.silent) {
             (Some(expected), None) => {
                 let seconds = now_s - self.last_call_s;
-                let evidence = format!("no call for {seconds} s, normally {expected:.1} a second at this hour");
+                let evidence =
+                    format!("no call for {seconds} s, normally {expected:.1} a second at this hour");
                 let alert = self.slow_alert(Kind::Silent, evidence, seconds, present);
                 self.silent = Some(alert.clone());
                 Some(Change::Firing(alert))

@@ -27,15 +27,21 @@ mod open;
 mod operation;
 mod provider;
 mod recent;
+mod save;
 mod scope;
 mod silence;
+#[cfg(test)]
+mod simulated;
 mod slots;
 mod sources;
 mod spread;
+mod state;
 mod statics;
 mod week;
 
 pub use alert::{Alert, Change, Kind, Scope, Severity, Verdict};
 pub use config::{Config, Limits, Provider as ProviderConfig, Sensitivity};
 pub use detector::Detector;
+pub use save::{NotRestored, Saved};
 pub use silence::{Silence, Wrong as WrongSilence};
+pub use state::{Baseline, Meter, State};

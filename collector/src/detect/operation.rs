@@ -51,7 +51,6 @@ pub struct Limits {
     pub slow_ns: u64,
     /// L2.
     pub tail_ns: u64,
-    pub p50_ns: f64,
     pub p95_ns: f64,
     /// Share above L1 and L2 as it is, and if everything took 2.25 times as long.
     pub slow: Shift,
@@ -135,7 +134,6 @@ impl Limits {
         Limits {
             slow_ns: slow_ns as u64,
             tail_ns: tail_ns as u64,
-            p50_ns,
             p95_ns,
             slow,
             tail,

@@ -2,6 +2,8 @@
 //!
 //! Counting is here; [`super::learn`] learns, [`super::judge`] decides.
 
+use std::collections::HashMap;
+
 use super::alert::Alert;
 use super::channel::{CHANNELS, FAILED, FAULT, PerChannel, SLOW, TAIL};
 use super::config::{self, Config};
@@ -12,7 +14,7 @@ use super::gap::{Delay, Gap};
 use super::histogram::bucket;
 use super::learn::{Failures, Quarantine};
 use super::open::OpenCall;
-use super::operation::{Limits, Operation};
+use super::operation::{Learned, Limits, Operation};
 use super::recent::Recent;
 use super::slots::Slots;
 use super::sources::{Dimension, Sources};
@@ -44,6 +46,8 @@ pub struct Provider {
     pub slow_at_ratio: f64,
     pub learn_clock: super::learn::Clock,
     pub quarantine: Quarantine,
+    /// Operations of before the restart that were not called yet.
+    pub remembered: HashMap<String, Learned>,
     // What is seen.
     pub slots: Slots,
     /// The sums as of the oldest slot, and as of now.
@@ -108,6 +112,7 @@ impl Provider {
             slow_at_ratio: 1.0,
             learn_clock: Default::default(),
             quarantine: Quarantine::default(),
+            remembered: HashMap::new(),
             slots: Slots::new(now_s),
             settled: [0.0; CHANNELS],
             sums: [0.0; CHANNELS],

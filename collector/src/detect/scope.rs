@@ -1,6 +1,6 @@
 //! Ours or theirs: is it everyone, or one host, endpoint, operation or service?
 
-use super::channel::{CHANNELS, SLOW};
+use super::channel::SLOW;
 use super::cusum::{Count, FIRES_AT, fires};
 use super::provider::Provider;
 use super::sources::{Dimension, SOURCE_FIRES_AT};
@@ -53,14 +53,14 @@ impl Provider {
                 continue;
             }
             for (name, source) in sources.iter().filter(|(name, _)| *name != Name::NONE) {
-                for channel in 0..CHANNELS {
+                for (channel, test) in tests.iter().enumerate() {
                     let evidence = &source.channels[channel];
                     if evidence.sum < SOURCE_FIRES_AT - 1e-6 || evidence.usual().is_none() {
                         continue;
                     }
                     let is_shift = channel != SLOW || self.is_shifted(evidence.since);
                     let rest = self.recent_count(channel).minus(evidence.since);
-                    if !is_shift || fires(tests[channel].evidence(rest)) {
+                    if !is_shift || fires(test.evidence(rest)) {
                         continue;
                     }
                     let score = evidence.since.share();

@@ -3,7 +3,7 @@
 //! Space-Saving (Metwally, Agrawal and El Abbadi, 2005) at heart: a source that has shown bad calls lately keeps
 //! its place, the one with the least makes room.
 
-use super::channel::{CHANNELS, PerChannel};
+use super::channel::PerChannel;
 use super::cusum::{Count, FIRES_AT, Test};
 use crate::rollup::{Labels, Name};
 
@@ -100,20 +100,17 @@ impl Sources {
             channels.fold((0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
         };
         let places = self.sources.iter().enumerate().map(|(at, source)| (weight(source), at));
-        places
-            .min_by(|(a, _), (b, _)| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)))
-            .map_or(0, |(_, at)| at)
+        places.min_by(|(a, _), (b, _)| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))).map_or(0, |(_, at)| at)
     }
 
     /// Ends a second. `learns` = the provider is well, so what is seen is usual.
     pub fn step(&mut self, tests: &PerChannel<Test>, clip: f64, learns: bool) {
         for source in &mut self.sources {
-            for channel in 0..CHANNELS {
-                let evidence = &mut source.channels[channel];
+            for (test, evidence) in tests.iter().zip(&mut source.channels) {
                 if evidence.fresh.calls() == 0 {
                     continue;
                 }
-                let test = own_test(&tests[channel], evidence, clip);
+                let test = own_test(test, evidence, clip);
                 evidence.sum = test.step_up_to(SOURCE_FIRES_AT, evidence.sum, evidence.fresh);
                 evidence.since = evidence.since.plus(evidence.fresh);
                 if evidence.sum == 0.0 {

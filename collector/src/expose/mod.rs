@@ -4,6 +4,7 @@
 //! becomes slower. Never sees an unmasked byte, and answers nobody who reached it by a borrowed host name.
 
 mod api;
+mod detail;
 mod events;
 mod exposition;
 mod facts;
@@ -13,6 +14,7 @@ mod metrics;
 mod page;
 mod problem;
 mod providers;
+mod reload;
 mod series;
 mod stats;
 #[cfg(test)]
@@ -34,6 +36,7 @@ use crate::journal::Journal;
 use crate::listen::{Limits, Listener, Workers};
 use crate::outcome::Outcomes;
 use crate::rollup::Rollup;
+pub use reload::Reload;
 
 /// Browsers open up to six connections each, and every open page keeps one for its events.
 const CONNECTIONS_MAX: usize = 256;
@@ -56,6 +59,7 @@ pub struct Sources {
     pub clock: Clock,
     /// True once the daemon takes nothing new and works off what it has.
     pub draining: Arc<AtomicBool>,
+    pub reload: Reload,
 }
 
 /// Serves `listener` from now on.

@@ -9,30 +9,31 @@ use super::super::fixture::{NOW_S, SECOND, batch, config, provider, span, texts}
 use super::super::outcome::Outcome;
 use super::super::registry;
 use super::*;
+use crate::mask::MaskedBatch;
 
-const NOW: u64 = NOW_S * SECOND;
-const MINUTE: Duration = Duration::from_secs(60);
+pub(super) const NOW: u64 = NOW_S * SECOND;
+pub(super) const MINUTE: Duration = Duration::from_secs(60);
 
-fn empty() -> Fold {
+pub(super) fn empty() -> Fold {
     Fold::new(config(Vec::new()), 0)
 }
 
 /// One batch that arrives now.
-fn add(fold: &mut Fold, spans: Vec<Span>) {
+pub(super) fn add(fold: &mut Fold, spans: Vec<Span>) {
     fold.add(&batch("service.name=shop", spans, NOW));
 }
 
-fn names(fold: &mut Fold) -> Vec<String> {
+pub(super) fn names(fold: &mut Fold) -> Vec<String> {
     fold.board(NOW, MINUTE).providers.into_iter().map(|figures| figures.name).collect()
 }
 
-fn figures(fold: &mut Fold, name: &str) -> Figures {
+pub(super) fn figures(fold: &mut Fold, name: &str) -> Figures {
     let board = fold.board(NOW, MINUTE);
     board.providers.into_iter().find(|figures| figures.name == name).unwrap()
 }
 
 /// A call of `name` that ended `age_ns` before now and took `ms`.
-fn call(name: &str, age_ns: u64, ms: u64, attributes: &str) -> Span {
+pub(super) fn call(name: &str, age_ns: u64, ms: u64, attributes: &str) -> Span {
     let end_time_unix_nano = NOW - age_ns;
     Span {
         start_time_unix_nano: end_time_unix_nano - ms * 1_000_000,
@@ -185,7 +186,7 @@ fn late_calls_count_in_their_own_second_then_by_ten_seconds_and_then_in_the_stat
     assert_eq!(seen(1), [30, 0]);
     let begin = |age| NOW_S - (NOW_S - age) / 10 * 10;
     assert_eq!(seen(10), [begin(899), begin(31), begin(0)], "30 and 31 are of one window");
-    assert_eq!(fold.totals()[0].calls[0].2, 4, "counters have them all");
+    assert_eq!(fold.totals(NOW)[0].calls[0].2, 4, "counters have them all");
 }
 
 #[test]
@@ -221,7 +222,7 @@ fn what_an_earlier_process_counted_is_in_the_windows_and_not_in_the_counters() {
     fold.add(&batch("", vec![call("bank", 0, 1, "")], NOW));
     assert_eq!(figures(&mut fold, "bank").count, 2);
     assert_eq!((fold.stats().spans, fold.stats().rolled_up), (1, 1));
-    let ok: u64 = fold.totals()[0].calls.iter().map(|(_, _, count)| count).sum();
+    let ok: u64 = fold.totals(NOW)[0].calls.iter().map(|(_, _, count)| count).sum();
     assert_eq!(ok, 1);
 }
 
@@ -237,7 +238,7 @@ fn totals_are_cumulative_by_operation_outcome_and_bucket() {
         ],
     );
     fold.tick(NOW);
-    let totals = &fold.totals()[0];
+    let totals = &fold.totals(NOW)[0];
     let count = |operation: &str, outcome: &str| {
         let mut calls = totals.calls.iter();
         calls.find(|(o, name, _)| o == operation && *name == outcome).map(|(_, _, count)| *count)
@@ -270,7 +271,7 @@ fn no_label_is_made_of_a_path_a_query_a_user_or_a_spans_name() {
     ] {
         add(&mut fold, vec![span(attributes)]);
     }
-    let shown = format!("{:?} {:?}", fold.board(NOW, MINUTE), fold.totals());
+    let shown = format!("{:?} {:?}", fold.board(NOW, MINUTE), fold.totals(NOW));
     assert!(shown.contains("bank.example") && shown.contains("GET /pay"), "{shown}");
     assert!(!shown.contains(secret) && !shown.contains("s3cret"), "{shown}");
 }

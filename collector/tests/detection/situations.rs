@@ -62,13 +62,17 @@ macro_rules! trouble {
 pub const ALL: &[Situation] = &[
     Situation {
         name: "one host of twenty hangs",
-        build: |world, random| world.add(bank(random).trouble(trouble!(|c| c.host == 7, |c, _| c.hang(45.0)))),
+        build: |world, random| {
+            world.add(bank(random).trouble(trouble!(|c| c.host == 7, |c, _| c.hang(45.0))));
+        },
         judge: nothing_wide,
         wrong_max: 0.0,
     },
     Situation {
         name: "one host of twenty fails",
-        build: |world, random| world.add(bank(random).trouble(trouble!(|c| c.host == 7, |c, _| c.out = "failed"))),
+        build: |world, random| {
+            world.add(bank(random).trouble(trouble!(|c| c.host == 7, |c, _| c.out = "failed")));
+        },
         judge: nothing_wide,
         wrong_max: 0.0,
     },
@@ -76,7 +80,8 @@ pub const ALL: &[Situation] = &[
         name: "one host of twenty is told of",
         build: |world, random| {
             world.add(
-                Provider::new("bank", 20.0, 200.0, 0.5).trouble(trouble!(|c| c.host == 7, |c, _| c.out = "failed")),
+                Provider::new("bank", 20.0, 200.0, 0.5)
+                    .trouble(trouble!(|c| c.host == 7, |c, _| c.out = "failed")),
             );
             random.next();
         },
@@ -85,7 +90,9 @@ pub const ALL: &[Situation] = &[
     },
     Situation {
         name: "one host of twenty, ten times as slow",
-        build: |world, random| world.add(bank(random).trouble(trouble!(|c| c.host == 7, |c, _| c.ms *= 10.0))),
+        build: |world, random| {
+            world.add(bank(random).trouble(trouble!(|c| c.host == 7, |c, _| c.ms *= 10.0)));
+        },
         judge: nothing_wide,
         wrong_max: 0.0,
     },
@@ -266,7 +273,8 @@ pub const ALL: &[Situation] = &[
         build: |world, random| {
             world.until = FROM + 1800.0;
             world.add(bank(random).with(|bank| {
-                bank.clocks = (0..20).map(|at| if at % 4 == 0 { random.between(-600.0, 600.0) } else { 0.0 }).collect();
+                bank.clocks =
+                    (0..20).map(|at| if at % 4 == 0 { random.between(-600.0, 600.0) } else { 0.0 }).collect();
             }));
             world.add(bank(random).with(|bank| {
                 bank.name = "other".to_owned();
@@ -282,8 +290,9 @@ pub const ALL: &[Situation] = &[
             world.add(
                 bank(random)
                     .with(|bank| {
-                        bank.clocks =
-                            (0..20).map(|at| if at % 4 == 0 { random.between(-600.0, 600.0) } else { 0.0 }).collect();
+                        bank.clocks = (0..20)
+                            .map(|at| if at % 4 == 0 { random.between(-600.0, 600.0) } else { 0.0 })
+                            .collect();
                     })
                     .hangs(FROM, TO, 1.0),
             );
@@ -460,16 +469,14 @@ pub const ALL: &[Situation] = &[
         name: "a batch of an operation that was never seen",
         build: |world, random| {
             world.until = FROM + 1800.0;
-            world.add(
-                bank(random)
-                    .with(|bank| bank.operations = vec![1.0, 1e-12])
-                    .trouble(|call, random| {
-                        if call.start > FROM && random.chance(0.7) {
-                            call.operation = 1;
-                            call.ms = random.log_normal(2000.0, 0.4);
-                        }
-                    }),
-            );
+            world.add(bank(random).with(|bank| bank.operations = vec![1.0, 1e-12]).trouble(
+                |call, random| {
+                    if call.start > FROM && random.chance(0.7) {
+                        call.operation = 1;
+                        call.ms = random.log_normal(2000.0, 0.4);
+                    }
+                },
+            ));
         },
         judge: nothing,
         wrong_max: 0.02,
@@ -508,8 +515,10 @@ pub const ALL: &[Situation] = &[
                     .hangs(4.0 * 3600.0, 5.0 * 3600.0, 1.0),
             );
         },
-        judge: |told| first(told, 12_000.0 + 900.0, &["hang", "errors", "latency"], "everyone")
-            .or_else(|| firing(told).any(|line| line.t < 4.0 * 3600.0).then(|| "too early".to_owned())),
+        judge: |told| {
+            first(told, 12_000.0 + 900.0, &["hang", "errors", "latency"], "everyone")
+                .or_else(|| firing(told).any(|line| line.t < 4.0 * 3600.0).then(|| "too early".to_owned()))
+        },
         wrong_max: 0.1,
     },
     Situation {
@@ -518,8 +527,10 @@ pub const ALL: &[Situation] = &[
             world.until = 4.0 * 3600.0 + 1200.0;
             world.add(Provider::new("bank", 1.0 / 60.0, 300.0, 0.5).fails(4.0 * 3600.0, 5.0 * 3600.0, 1.0));
         },
-        judge: |told| first(told, 12_000.0 + 900.0, &["errors"], "everyone")
-            .or_else(|| firing(told).any(|line| line.t < 4.0 * 3600.0).then(|| "too early".to_owned())),
+        judge: |told| {
+            first(told, 12_000.0 + 900.0, &["errors"], "everyone")
+                .or_else(|| firing(told).any(|line| line.t < 4.0 * 3600.0).then(|| "too early".to_owned()))
+        },
         wrong_max: 0.1,
     },
     Situation {

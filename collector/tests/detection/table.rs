@@ -26,8 +26,8 @@ pub struct Row {
 pub struct Reached {
     pub trials: usize,
     pub delays: Vec<f64>,
-    pub early: usize,
-    pub earlies: Vec<String>,
+    /// Alarms before anything was wrong.
+    pub early: Vec<String>,
     pub kinds: std::collections::BTreeMap<String, usize>,
 }
 
@@ -77,16 +77,15 @@ impl Reached {
     fn add(&mut self, told: &[Told], provider: &str, from: f64, lasts_s: f64) {
         self.trials += 1;
         let fires = |line: &&Told| line.provider == provider && line.state == "firing";
-        if told.iter().filter(fires).any(|line| line.t < from) {
-            self.early += 1;
-            if let Some(line) = told.iter().find(fires) {
-                self.earlies.push(format!("{:.0}:{}/{}", line.t, line.kind, line.scope));
-            }
-        }
+        let early = told.iter().filter(fires).filter(|line| line.t < from);
+        self.early.extend(early.map(|line| format!("{:.0}:{}/{}", line.t, line.kind, line.scope)));
         let first = told.iter().filter(fires).find(|line| line.t >= from && line.t < from + lasts_s);
         if let Some(line) = first {
             self.delays.push(line.t - from);
-            *self.kinds.entry(format!("{}/{}", line.kind, line.scope.split(':').next().unwrap_or_default())).or_default() += 1;
+            *self
+                .kinds
+                .entry(format!("{}/{}", line.kind, line.scope.split(':').next().unwrap_or_default()))
+                .or_default() += 1;
         }
     }
 }

@@ -34,13 +34,16 @@ impl Call {
 /// Changes a call that would have gone well. `&mut Random` is the provider's own.
 pub type Trouble = Box<dyn Fn(&mut Call, &mut Random)>;
 
+/// Milliseconds that a call takes.
+pub type Latency = Box<dyn Fn(&Call, &mut Random) -> f64>;
+
 pub struct Provider {
     pub name: String,
     /// Calls per second at a time; for a pool, how many each free worker begins.
     pub rate: Box<dyn Fn(f64) -> f64>,
     pub rate_max: f64,
     /// Milliseconds by operation.
-    pub latency: Box<dyn Fn(&Call, &mut Random) -> f64>,
+    pub latency: Latency,
     pub failures: f64,
     pub declines: f64,
     pub timeout_s: f64,
@@ -182,11 +185,13 @@ impl Provider {
 
 fn pick(weights: &[f64], random: &mut Random) -> usize {
     let mut at = random.unit() * weights.iter().sum::<f64>();
-    weights.iter().position(|weight| {
-        at -= weight;
-        at < 0.0
-    })
-    .unwrap_or(0)
+    weights
+        .iter()
+        .position(|weight| {
+            at -= weight;
+            at < 0.0
+        })
+        .unwrap_or(0)
 }
 
 /// A line of the alerts.
@@ -234,8 +239,8 @@ impl World {
     fn events(&self) -> Vec<Event> {
         let mut events = Vec::new();
         let mut id = 0;
-        for (at, provider) in self.providers.iter().enumerate() {
-            let mut random = Random::new(self.seed.wrapping_mul(1_000_003) + at as u64);
+        for (at_provider, provider) in self.providers.iter().enumerate() {
+            let mut random = Random::new(self.seed.wrapping_mul(1_000_003) + at_provider as u64);
             let mut flush = vec![0.0; provider.hosts];
             let mut calls = provider.calls(self.until, &mut random);
             calls.sort_by(|a, b| a.end().total_cmp(&b.end()));
@@ -250,21 +255,30 @@ impl World {
                     }
                     arrival = flush[call.host];
                 }
-                if arrival < self.until {
-                    let end = Event { at: arrival, stamp: call.end() + ahead, id, provider: at, call: Some(call.clone()) };
-                    events.push(end);
-                }
                 if provider.in_flight {
-                    let start = Event { at: call.start, stamp: call.start + ahead, id, provider: at, call: None };
-                    events.push(Event { call: None, ..start });
-                    let last = events.len() - 1;
-                    events[last].id = id;
-                    events[last].start_of(&call);
+                    let (at, stamp) = (call.start, call.start + ahead);
+                    events.push(Event {
+                        at,
+                        stamp,
+                        id,
+                        provider: at_provider,
+                        what: What::Start(call.clone()),
+                    });
+                }
+                if arrival < self.until {
+                    let stamp = call.end() + ahead;
+                    events.push(Event {
+                        at: arrival,
+                        stamp,
+                        id,
+                        provider: at_provider,
+                        what: What::End(call),
+                    });
                 }
             }
         }
         for at in &self.restarts {
-            events.push(Event { at: *at, stamp: *at, id: 0, provider: usize::MAX, call: None });
+            events.push(Event { at: *at, stamp: *at, id: 0, provider: 0, what: What::Restart });
         }
         events.sort_by(|a, b| a.at.total_cmp(&b.at));
         events
@@ -278,39 +292,48 @@ struct Event {
     stamp: f64,
     id: u64,
     provider: usize,
-    /// `None` = a start.
-    call: Option<Call>,
+    what: What,
+}
+
+#[derive(Debug, Clone)]
+enum What {
+    Start(Call),
+    End(Call),
+    Restart,
 }
 
 impl Event {
-    fn start_of(&mut self, call: &Call) {
-        self.call = Some(Call { ms: f64::NAN, ..call.clone() });
-    }
-
     fn line<'a>(&'a self, world: &'a World) -> Line<'a> {
-        let text = |kind: &'static str| Cow::Borrowed(kind);
-        let rx = (self.at != self.stamp).then_some(self.at);
-        let (mut line, empty) = (
-            Line {
-                t: self.stamp,
-                k: text("restart"),
-                p: text(""),
-                h: text(""),
-                id: Id(self.id),
-                ms: None,
-                err: Truth(false),
-                out: None,
-                op: text(""),
-                svc: text(""),
-                ep: text(""),
-                rx,
-            },
-            (),
-        );
-        let _: () = empty;
-        let Some(call) = &self.call else { return line };
+        let text = |text: &'static str| Cow::Borrowed(text);
         let provider = &world.providers[self.provider];
-        line.p = Cow::Borrowed(&provider.name);
+        let mut line = Line {
+            t: self.stamp,
+            k: text("restart"),
+            p: Cow::Borrowed(&provider.name),
+            h: text(""),
+            id: Id(self.id),
+            ms: None,
+            err: Truth(false),
+            out: None,
+            op: text(""),
+            svc: text(""),
+            ep: text(""),
+            rx: (self.at != self.stamp).then_some(self.at),
+        };
+        let call = match &self.what {
+            What::Restart => return line,
+            What::Start(call) => {
+                line.k = text("start");
+                call
+            }
+            What::End(call) => {
+                line.k = text("end");
+                line.ms = Some(call.ms);
+                line.err = Truth(!matches!(call.out, "ok" | "declined"));
+                line.out = (call.out != "ok").then(|| text(call.out));
+                call
+            }
+        };
         line.h = format!("h{}", call.host).into();
         if provider.operations.len() > 1 {
             line.op = format!("op{}", call.operation).into();
@@ -321,14 +344,6 @@ impl Event {
         if provider.endpoints > 1 {
             line.ep = format!("10.0.0.{}:443", call.endpoint).into();
         }
-        if call.ms.is_nan() {
-            line.k = text("start");
-            return line;
-        }
-        line.k = text("end");
-        line.ms = Some(call.ms);
-        line.err = Truth(!matches!(call.out, "ok" | "declined"));
-        line.out = (call.out != "ok").then(|| text(call.out));
         line
     }
 }

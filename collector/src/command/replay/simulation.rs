@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use super::line::{Line, Wrong};
 use crate::detect::{self, Alert, Change, Detector, Scope};
-use crate::rollup::fold::{Event, Fold};
+use crate::rollup::fold::Fold;
 use crate::rollup::outcome::Outcome;
-use crate::rollup::{self, Open, Texts};
+use crate::rollup::{self, Event, Open, Texts};
 
 /// The second 0 of a recording: a Monday, 2024-01-01T00:00:00Z.
 const BEGIN_NS: u64 = 1_704_067_200_000_000_000;

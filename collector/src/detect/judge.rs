@@ -14,6 +14,8 @@ use crate::rollup::Names;
 
 /// How far back the answers are looked for that tell slow from hung.
 const ANSWERS_S: u64 = 15;
+/// Open calls that make a pause a hang.
+const OPEN_MIN: u32 = 3;
 /// Stalled seconds that one open call is worth: evidence is in calls, not in seconds.
 const STALLED_S_PER_CALL: u32 = 3;
 /// The share of refused calls that is an incident, and how many times the usual.
@@ -116,6 +118,7 @@ impl Provider {
                 Rule::P95 { .. } if unanswered > 2 * lately.long_answers => Kind::Hung,
                 Rule::P95 { .. } => Kind::Slow,
                 Rule::PastTimeout { .. } => Kind::Hung,
+                Rule::Run { .. } if 2 * lately.long_failures > lately.failures => Kind::Hung,
                 Rule::FailureRatio { .. } | Rule::Run { .. } => Kind::Failing,
             };
             return Some(Cause { kind, channel: None, inside: None, rule: Some(rule) });
@@ -153,9 +156,19 @@ impl Provider {
             FAILED if 2 * lately.long_failures > lately.failures && lately.long_failures > 0 => Kind::Hung,
             FAILED if fires(self.sums[TAIL]) && unanswered > 2 * lately.failures => Kind::Hung,
             FAILED | FAULT => Kind::Failing,
+            // Nothing ends any more, for longer than slow calls take.
+            SLOW if self.open.past_slow >= OPEN_MIN && self.pauses(now_s) => Kind::Hung,
             _ if self.sums[TAIL] >= SUSPICIOUS_AT && unanswered > 2 * lately.long_answers => Kind::Hung,
             _ => Kind::Slow,
         }
+    }
+
+    /// Whether nothing has ended for unusually long, and for longer than a call usually takes.
+    fn pauses(&self, now_s: u64) -> bool {
+        let pause_s = now_s.saturating_sub(self.last_end_s) as f64;
+        let limits = self.operations.iter().filter_map(|operation| operation.limits);
+        let slow_s = limits.map(|limits| limits.slow_ns).max().unwrap_or(0) as f64 / 1e9;
+        pause_s >= slow_s.max(3.0) && self.gap.usual_s().is_some_and(|usual_s| pause_s > usual_s)
     }
 
     /// The static rule that holds now.

@@ -8,126 +8,6 @@ mod situations;
 mod table;
 mod world;
 
-use table::Row;
-
-const ROWS: [Row; 12] = [
-    Row {
-        name: "hang, 2-50/s",
-        rates: (2.0, 50.0),
-        incident: |p, a, b| p.hangs(a, b, 1.0),
-        lasts_s: 120.0,
-        in_flight: true,
-        p90_max_s: 15.0,
-        missed_max: 0.0,
-    },
-    Row {
-        name: "hang, 0.5-1/s",
-        rates: (0.5, 1.0),
-        incident: |p, a, b| p.hangs(a, b, 1.0),
-        lasts_s: 180.0,
-        in_flight: true,
-        p90_max_s: 35.0,
-        missed_max: 0.0,
-    },
-    Row {
-        name: "hang, without in-flight",
-        rates: (0.5, 50.0),
-        incident: |p, a, b| p.hangs(a, b, 1.0),
-        lasts_s: 180.0,
-        in_flight: false,
-        p90_max_s: 75.0,
-        missed_max: 0.0,
-    },
-    Row {
-        name: "x3, 5-50/s",
-        rates: (5.0, 50.0),
-        incident: |p, a, b| p.slows(a, b, 3.0),
-        lasts_s: 180.0,
-        in_flight: true,
-        p90_max_s: 20.0,
-        missed_max: 0.0,
-    },
-    Row {
-        name: "x3, 5-50/s, without",
-        rates: (5.0, 50.0),
-        incident: |p, a, b| p.slows(a, b, 3.0),
-        lasts_s: 180.0,
-        in_flight: false,
-        p90_max_s: 20.0,
-        missed_max: 0.0,
-    },
-    Row {
-        name: "x3, 0.5-2/s",
-        rates: (0.5, 2.0),
-        incident: |p, a, b| p.slows(a, b, 3.0),
-        lasts_s: 300.0,
-        in_flight: true,
-        p90_max_s: 120.0,
-        missed_max: 0.02,
-    },
-    Row {
-        name: "x3, 0.5-2/s, without",
-        rates: (0.5, 2.0),
-        incident: |p, a, b| p.slows(a, b, 3.0),
-        lasts_s: 300.0,
-        in_flight: false,
-        p90_max_s: 120.0,
-        missed_max: 0.02,
-    },
-    Row {
-        name: "50 % fail, 5-50/s",
-        rates: (5.0, 50.0),
-        incident: |p, a, b| p.fails(a, b, 0.5),
-        lasts_s: 120.0,
-        in_flight: true,
-        p90_max_s: 12.0,
-        missed_max: 0.0,
-    },
-    Row {
-        name: "5 % fail, 10-50/s",
-        rates: (10.0, 50.0),
-        incident: |p, a, b| p.fails(a, b, 0.05),
-        lasts_s: 180.0,
-        in_flight: true,
-        p90_max_s: 45.0,
-        missed_max: 0.0,
-    },
-    Row {
-        name: "5 % fail, 10/s",
-        rates: (10.0, 10.1),
-        incident: |p, a, b| p.fails(a, b, 0.05),
-        lasts_s: 180.0,
-        in_flight: true,
-        p90_max_s: 45.0,
-        missed_max: 0.0,
-    },
-    Row {
-        name: "20 % hang, 5-50/s",
-        rates: (5.0, 50.0),
-        incident: |p, a, b| p.hangs(a, b, 0.2),
-        lasts_s: 180.0,
-        in_flight: true,
-        p90_max_s: 30.0,
-        missed_max: 0.0,
-    },
-    Row {
-        name: "all fail in 2 ms, 0.5-50/s",
-        rates: (0.5, 50.0),
-        incident: |p, a, b| {
-            p.trouble(move |call, _| {
-                if (a..b).contains(&call.start) {
-                    call.ms = 2.0;
-                    call.out = "failed"
-                }
-            })
-        },
-        lasts_s: 120.0,
-        in_flight: true,
-        p90_max_s: 25.0,
-        missed_max: 0.0,
-    },
-];
-
 /// Trials of each row; many of them with `tests/soak/detection`.
 fn trials(otherwise: usize) -> usize {
     std::env::var("TRIALS").ok().and_then(|trials| trials.parse().ok()).unwrap_or(otherwise)
@@ -146,7 +26,7 @@ fn incidents_are_told_in_time() {
         "{:<28} {:>7} {:>7} {:>7} {:>8} {:>7} {:>6}",
         "incident", "p50 s", "p90 s", "max s", "missed", "limit", "early"
     );
-    for row in ROWS.iter().filter(|row| is_chosen(row.name)) {
+    for row in table::ROWS.iter().filter(|row| is_chosen(row.name)) {
         let reached = row.run(trials, 7, "");
         let longest = reached.delays.iter().copied().fold(0.0, f64::max);
         let line = format!(
@@ -171,7 +51,7 @@ fn incidents_are_told_in_time() {
 fn each_situation_has_its_answer() {
     let trials = trials(1);
     let mut wrong = Vec::new();
-    for situation in situations::ALL.iter().filter(|situation| is_chosen(situation.name)) {
+    for situation in situations::all().filter(|situation| is_chosen(situation.name)) {
         let found = situations::run(situation, trials, 5);
         let line = format!("{:<66} {} of {trials} wrong {:?}", situation.name, found.len(), found.first());
         println!("{line}");

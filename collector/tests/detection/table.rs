@@ -22,6 +22,124 @@ pub struct Row {
     pub missed_max: f64,
 }
 
+pub const ROWS: [Row; 12] = [
+    Row {
+        name: "hang, 2-50/s",
+        rates: (2.0, 50.0),
+        incident: |p, a, b| p.hangs(a, b, 1.0),
+        lasts_s: 120.0,
+        in_flight: true,
+        p90_max_s: 15.0,
+        missed_max: 0.0,
+    },
+    Row {
+        name: "hang, 0.5-1/s",
+        rates: (0.5, 1.0),
+        incident: |p, a, b| p.hangs(a, b, 1.0),
+        lasts_s: 180.0,
+        in_flight: true,
+        p90_max_s: 35.0,
+        missed_max: 0.0,
+    },
+    Row {
+        name: "hang, without in-flight",
+        rates: (0.5, 50.0),
+        incident: |p, a, b| p.hangs(a, b, 1.0),
+        lasts_s: 180.0,
+        in_flight: false,
+        p90_max_s: 75.0,
+        missed_max: 0.0,
+    },
+    Row {
+        name: "x3, 5-50/s",
+        rates: (5.0, 50.0),
+        incident: |p, a, b| p.slows(a, b, 3.0),
+        lasts_s: 180.0,
+        in_flight: true,
+        p90_max_s: 20.0,
+        missed_max: 0.0,
+    },
+    Row {
+        name: "x3, 5-50/s, without",
+        rates: (5.0, 50.0),
+        incident: |p, a, b| p.slows(a, b, 3.0),
+        lasts_s: 180.0,
+        in_flight: false,
+        p90_max_s: 20.0,
+        missed_max: 0.0,
+    },
+    Row {
+        name: "x3, 0.5-2/s",
+        rates: (0.5, 2.0),
+        incident: |p, a, b| p.slows(a, b, 3.0),
+        lasts_s: 300.0,
+        in_flight: true,
+        p90_max_s: 120.0,
+        missed_max: 0.02,
+    },
+    Row {
+        name: "x3, 0.5-2/s, without",
+        rates: (0.5, 2.0),
+        incident: |p, a, b| p.slows(a, b, 3.0),
+        lasts_s: 300.0,
+        in_flight: false,
+        p90_max_s: 120.0,
+        missed_max: 0.02,
+    },
+    Row {
+        name: "50 % fail, 5-50/s",
+        rates: (5.0, 50.0),
+        incident: |p, a, b| p.fails(a, b, 0.5),
+        lasts_s: 120.0,
+        in_flight: true,
+        p90_max_s: 12.0,
+        missed_max: 0.0,
+    },
+    Row {
+        name: "5 % fail, 10-50/s",
+        rates: (10.0, 50.0),
+        incident: |p, a, b| p.fails(a, b, 0.05),
+        lasts_s: 180.0,
+        in_flight: true,
+        p90_max_s: 45.0,
+        missed_max: 0.0,
+    },
+    Row {
+        name: "5 % fail, 10/s",
+        rates: (10.0, 10.1),
+        incident: |p, a, b| p.fails(a, b, 0.05),
+        lasts_s: 180.0,
+        in_flight: true,
+        p90_max_s: 45.0,
+        missed_max: 0.0,
+    },
+    Row {
+        name: "20 % hang, 5-50/s",
+        rates: (5.0, 50.0),
+        incident: |p, a, b| p.hangs(a, b, 0.2),
+        lasts_s: 180.0,
+        in_flight: true,
+        p90_max_s: 30.0,
+        missed_max: 0.0,
+    },
+    Row {
+        name: "all fail in 2 ms, 0.5-50/s",
+        rates: (0.5, 50.0),
+        incident: |p, a, b| {
+            p.trouble(move |call, _| {
+                if (a..b).contains(&call.start) {
+                    call.ms = 2.0;
+                    call.out = "failed";
+                }
+            })
+        },
+        lasts_s: 120.0,
+        in_flight: true,
+        p90_max_s: 25.0,
+        missed_max: 0.0,
+    },
+];
+
 #[derive(Debug, Default)]
 pub struct Reached {
     pub trials: usize,

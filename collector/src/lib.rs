@@ -6,6 +6,7 @@ pub mod clock;
 pub mod command;
 pub mod config;
 pub mod demo;
+pub mod detect;
 pub mod dial;
 pub mod expose;
 pub mod forward;

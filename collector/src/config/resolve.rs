@@ -16,7 +16,7 @@ use super::{Config, destination};
 use crate::receive::Tokens;
 use crate::rollup::registry;
 use crate::rotate::Rotating;
-use crate::{expose, journal, receive, rollup};
+use crate::{detect, expose, journal, receive, rollup};
 
 /// A segment is the unit of deletion: a journal has eight at least, smaller ones where it is small.
 const SEGMENT_SIZE: u64 = 64 << 20;
@@ -35,7 +35,9 @@ pub fn resolve(file: File, data_dir: Option<PathBuf>, source: &Source) -> Result
         .into_iter()
         .map(|(name, forward)| destination::resolve(name, forward, &data_dir, &listeners, source))
         .collect::<Result<_, _>>()?;
+    let detect = detecting(&file.detect, &file.provider, source)?;
     Ok(Config {
+        detect,
         receive: receiving(file.receive, &data_dir, source)?,
         mask: masking(file.mask, source)?,
         journal: journaling(&file.journal, &data_dir, source)?,
@@ -202,6 +204,49 @@ fn jaeger_ui(url: Option<Spanned<String>>, source: &Source) -> Result<Option<Str
         return Err(source.error(url.span(), "not a web address; write e.g. \"http://jaeger:16686\""));
     }
     Ok(Some(url.into_inner().trim_end_matches('/').to_owned()))
+}
+
+fn detecting(
+    file: &file::Detect,
+    providers: &[file::Provider],
+    source: &Source,
+) -> Result<detect::Config, Error> {
+    let min_ratio = *file.min_ratio.get_ref();
+    if !(1.2..=10.0).contains(&min_ratio) {
+        return Err(source.error(file.min_ratio.span(), "write how many times slower, from 1.2 to 10"));
+    }
+    let failure_ratio = *file.limits.failure_ratio.get_ref();
+    if !(failure_ratio > 0.0 && failure_ratio <= 1.0) {
+        let message = "write a share above 0 and up to 1, e.g. 0.2";
+        return Err(source.error(file.limits.failure_ratio.span(), message));
+    }
+    let providers = providers.iter().map(|provider| {
+        let silences = provider.expected_silence.iter().map(|text| {
+            let parsed = text.get_ref().parse();
+            parsed.map_err(|wrong: detect::WrongSilence| source.error(text.span(), wrong.to_string()))
+        });
+        let detect = detect::ProviderConfig {
+            sensitivity: provider.sensitivity.map(sensitivity),
+            timeout: provider.timeout.map(|time| time.0),
+            mute: provider.mute,
+            expected_silence: silences.collect::<Result<_, _>>()?,
+        };
+        Ok((provider.name.get_ref().clone(), detect))
+    });
+    Ok(detect::Config {
+        sensitivity: sensitivity(file.sensitivity),
+        min_ratio,
+        limits: detect::Limits { p95: file.limits.p95.0, failure_ratio },
+        providers: providers.collect::<Result<_, Error>>()?,
+    })
+}
+
+fn sensitivity(file: file::Sensitivity) -> detect::Sensitivity {
+    match file {
+        file::Sensitivity::Fast => detect::Sensitivity::Fast,
+        file::Sensitivity::Normal => detect::Sensitivity::Normal,
+        file::Sensitivity::Calm => detect::Sensitivity::Calm,
+    }
 }
 
 /// A limit that is at least 1 and at most `max`.

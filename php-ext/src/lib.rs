@@ -5,15 +5,18 @@
 //! non-blocking send at the end of the request. Nothing here throws, whether it is disabled, over a limit,
 //! without a daemon, or wrong.
 //!
-//! `unsafe` is where PHP calls us and where we call PHP: the entry points below, `settings::ini_text`,
-//! `info`, and what the macros of ext-php-rs expand to.
+//! `unsafe` is where PHP calls us and where we call PHP: the entry points below, `settings::ini_text`, `sapi`,
+//! `info`, `hooks/`, and what the macros of ext-php-rs expand to.
 #![allow(unsafe_code)]
 
+mod hooks;
 mod info;
 mod provider;
+mod sapi;
 mod session;
 mod settings;
 mod span;
+mod startup;
 mod tags;
 mod tracer;
 
@@ -47,6 +50,7 @@ unsafe extern "C" fn module_startup(_kind: i32, module: i32) -> i32 {
     let _ = catch_unwind(|| {
         session::silence_panics();
         settings::register(module);
+        startup::follow();
     });
     SUCCESS
 }
@@ -63,5 +67,6 @@ unsafe extern "C" fn request_startup(_kind: i32, _module: i32) -> i32 {
 
 unsafe extern "C" fn request_shutdown(_kind: i32, _module: i32) -> i32 {
     session::with(session::Session::end_request);
+    hooks::swap::guarded(hooks::end_request);
     SUCCESS
 }

@@ -7,7 +7,7 @@ use ext_php_rs::types::{ZendHashTable, Zval};
 use ext_php_rs::zend::{ExecutorGlobals, ce};
 use spanmill::{Context, Reason};
 
-use crate::session;
+use crate::session::{self, Place};
 use crate::span::{self, Span};
 use crate::tags;
 
@@ -22,8 +22,8 @@ impl Tracer {
     #[php(optional = tags)]
     pub fn start(name: &str, tags: Option<&ZendHashTable>, kind: Option<i64>) -> Span {
         Span::owning(session::with(|session| {
-            let number =
-                session.start(false, |recorder, parent| recorder.start(name, span::kind(kind), parent));
+            let number = session
+                .start(Place::Inner, |recorder, parent| recorder.start(name, span::kind(kind), parent));
             if let Some(record) = session.record(number) {
                 tags::tag_all(record, tags);
             }

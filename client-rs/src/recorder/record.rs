@@ -120,6 +120,11 @@ impl Record {
         &self.context
     }
 
+    /// Names the span anew: of a field that is there twice, readers of protobuf take the last.
+    pub fn rename(&mut self, name: &str) {
+        self.body.text(span::NAME, name, NAME_BYTES_MAX);
+    }
+
     /// Adds a tag.
     pub fn tag<'v>(&mut self, key: &str, value: impl Into<Value<'v>>) {
         self.body.tag(key, &value.into());

@@ -9,6 +9,7 @@
 //! `info`, `hooks/`, and what the macros of ext-php-rs expand to.
 #![allow(unsafe_code)]
 
+mod context;
 mod hooks;
 mod info;
 mod provider;
@@ -39,6 +40,7 @@ pub fn get_module(module: ModuleBuilder<'_>) -> ModuleBuilder<'_> {
         .info_function(info::print)
         .globals(&session::GLOBALS)
         .class::<tracer::Tracer>()
+        .class::<context::Context>()
         .class::<span::Span>()
         .class::<provider::Provider>()
         .class::<provider::Call>()

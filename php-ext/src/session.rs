@@ -154,22 +154,12 @@ impl Session {
     /// At the end of a request: closes what is open and sends what there is, without waiting.
     pub fn end_request(&mut self) {
         self.notice_fork();
-        self.abort_all_but_root();
+        // The root, if there is one, is the outermost.
+        self.abort_from(usize::from(self.root > 0), "the request ended before the span");
         if self.root > 0 {
             self.end_root();
         }
         self.recorder.flush();
-    }
-
-    fn abort_all_but_root(&mut self) {
-        while let Some(open) = self.open.pop_if(|open| open.number != self.root) {
-            self.finish(open, |record, place| {
-                if place == Place::Call {
-                    record.outcome(Outcome::Cancelled);
-                }
-                record.fail("aborted", "the request ended before the span");
-            });
-        }
     }
 
     /// Begins a span below the innermost open one.
@@ -222,6 +212,28 @@ impl Session {
             if self.recorder.waiting().is_some_and(|waiting| waiting >= FLUSH_AFTER) {
                 self.recorder.flush();
             }
+        }
+    }
+
+    /// Ends the span of a job with all that is open below it, and sends.
+    pub fn end_unit(&mut self, number: Number, describe: impl FnOnce(&mut Record)) {
+        if let Some(at) = self.open.iter().rposition(|open| open.number == number) {
+            self.abort_from(at + 1, "the job ended before the span");
+            self.end(number, describe);
+        }
+        self.recorder.flush();
+    }
+
+    /// Closes the spans from a place in the stack on, the innermost first.
+    fn abort_from(&mut self, first: usize, why: &str) {
+        while self.open.len() > first {
+            let Some(open) = self.open.pop() else { return };
+            self.finish(open, |record, place| {
+                if place == Place::Call {
+                    record.outcome(Outcome::Cancelled);
+                }
+                record.fail("aborted", why);
+            });
         }
     }
 

@@ -1,5 +1,7 @@
 //! `Spanmill\Tracer`: spans, the current one, and the extension's counters.
 
+#![allow(elided_lifetimes_in_paths)] // the macro writes the type of an argument again, with its lifetime
+
 use ext_php_rs::boxed::ZBox;
 use ext_php_rs::flags::ClassFlags;
 use ext_php_rs::prelude::*;
@@ -22,7 +24,6 @@ const EXITS: [&str; 2] = ["UnwindExit", "GracefulExit"];
 pub struct Tracer;
 
 #[php_impl]
-#[allow(elided_lifetimes_in_paths)] // the macro writes the type of an argument a second time, with its lifetime
 impl Tracer {
     /// Begins a span below the current one, or below one of another process, and makes it current.
     #[php(optional = tags)]

@@ -197,7 +197,18 @@ impl Daemon {
     /// kill -9 and a new start on the same data and the same ports.
     #[track_caller]
     pub fn kill_9_and_restart(&mut self) {
+        self.kill_9();
+        self.restart();
+    }
+
+    /// Ends it without a chance to write anything more.
+    pub fn kill_9(&mut self) {
         self.program.kill_9();
+    }
+
+    /// A new start on the same data and the same ports.
+    #[track_caller]
+    pub fn restart(&mut self) {
         self.program = run(self.dir.path());
         assert!(ready(&mut self.program, &self.addresses), "another program took a port: {}", self.log());
     }

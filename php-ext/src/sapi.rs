@@ -43,7 +43,9 @@ impl Request {
         }
         let globals = SapiGlobals::get();
         let info = globals.request_info();
-        let uri = info.request_uri().unwrap_or("/");
+        // Under FPM the request's own field is the script's path.
+        let uri =
+            variable("REQUEST_URI").or_else(|| info.request_uri().map(str::to_owned)).unwrap_or_default();
         Some(Request {
             method: info.request_method()?.to_owned(),
             path: uri.split(['?', '#']).next().unwrap_or("/").to_owned(),

@@ -41,7 +41,7 @@ fn every_provider_of_an_untraced_shop_is_on_the_board_and_its_secrets_nowhere() 
     let spans = wait::until("each checkout has arrived", PATIENCE, || {
         let spans = jaeger.spans(trace);
         let roots = spans.iter().filter(|span| span["name"] == "POST /checkout").count();
-        if roots == checkouts { Ok(spans) } else { Err(roots) }
+        if roots == checkouts { Ok(spans) } else { Err((roots, checkouts, spans)) }
     });
     // The root, six providers and one more bank where the first declined, for each checkout.
     assert!(spans.len() >= 7 * checkouts, "{spans:?}");

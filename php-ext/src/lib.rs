@@ -20,6 +20,7 @@ mod span;
 mod startup;
 mod tags;
 mod tracer;
+mod verdict;
 
 use std::panic::catch_unwind;
 
@@ -39,6 +40,7 @@ pub fn get_module(module: ModuleBuilder<'_>) -> ModuleBuilder<'_> {
         .request_shutdown_function(request_shutdown)
         .info_function(info::print)
         .globals(&session::GLOBALS)
+        .enumeration::<verdict::Verdict>()
         .class::<tracer::Tracer>()
         .class::<context::Context>()
         .class::<span::Span>()

@@ -7,6 +7,7 @@ use spanmill::Outcome;
 use spanmill::recorder::Record;
 
 use crate::session::{self, Number, Place};
+use crate::verdict::Verdict;
 use crate::{tags, tracer};
 
 /// Static methods only.
@@ -29,6 +30,15 @@ impl Provider {
             number
         });
         Call { number }
+    }
+
+    /// What the daemon thinks of a provider, by its name or an alias: read from shared memory in nanoseconds, so it
+    /// may be asked before each call.
+    pub fn verdict(provider: &str) -> Verdict {
+        if !session::is_on() {
+            return Verdict::Unknown;
+        }
+        spanmill::Provider::named(provider).verdict().into()
     }
 }
 

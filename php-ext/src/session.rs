@@ -44,6 +44,8 @@ pub struct Session {
     over_limit: u64,
     /// The span of the web request; 0 = none.
     root: Number,
+    /// The daemon has been looked for since the request began, or the last job.
+    is_introduced: bool,
 }
 
 struct Open {
@@ -106,7 +108,15 @@ pub fn is_broken() -> bool {
 
 impl Session {
     fn new(recorder: Recorder) -> Session {
-        Session { recorder, open: Vec::new(), last_number: 0, service: None, over_limit: 0, root: 0 }
+        Session {
+            recorder,
+            open: Vec::new(),
+            last_number: 0,
+            service: None,
+            over_limit: 0,
+            root: 0,
+            is_introduced: false,
+        }
     }
 
     /// At the start of a request.
@@ -159,6 +169,7 @@ impl Session {
         if self.root > 0 {
             self.end_root();
         }
+        self.is_introduced = false;
         self.recorder.flush();
     }
 
@@ -169,6 +180,10 @@ impl Session {
         make: impl FnOnce(&Recorder, Option<&Context>) -> Box<Record>,
     ) -> Number {
         self.notice_fork();
+        // Before the first call blocks, so that the daemon sees it while it does.
+        if !std::mem::replace(&mut self.is_introduced, true) {
+            self.recorder.connect();
+        }
         if self.open.len() >= OPEN_MAX {
             self.over_limit += 1;
             return 0;
@@ -182,6 +197,14 @@ impl Session {
 
     fn innermost(&self) -> Option<&Open> {
         self.open.iter().rev().find(|open| open.place != Place::Beside)
+    }
+
+    /// Says where the request of a span goes, before it goes.
+    pub fn peer(&mut self, number: Number, host: &str, port: Option<u16>) {
+        let open = self.open.iter_mut().rev().find(|open| open.number == number);
+        if let Some(record) = open.and_then(|open| open.record.as_deref_mut()) {
+            self.recorder.peer(record, host, port);
+        }
     }
 
     /// The innermost open span.
@@ -221,6 +244,7 @@ impl Session {
             self.abort_from(at + 1, "the job ended before the span");
             self.end(number, describe);
         }
+        self.is_introduced = false;
         self.recorder.flush();
     }
 

@@ -35,6 +35,8 @@ const CLI: Setting = Setting::of_process(c"spanmill.cli", "SPANMILL_CLI", c"1");
 /// Path of the daemon's socket. Empty: `/run/spanmill/spanmill.sock` for root, and for others
 /// `$XDG_RUNTIME_DIR/spanmill/spanmill.sock`, if that variable is set.
 const SOCKET: Setting = Setting::of_process(c"spanmill.socket", "SPANMILL_SOCKET", c"");
+/// Path of the daemon's board, from which verdicts are read. Empty: `board` beside the default socket.
+const BOARD: Setting = Setting::of_process(c"spanmill.board", "SPANMILL_BOARD", c"");
 /// Name of the service; may be set for each pool, virtual host and directory. Empty: `OTEL_SERVICE_NAME`.
 const SERVICE: Setting = Setting::of_folder(c"spanmill.service", "SPANMILL_SERVICE", c"");
 /// The environment: `production`, `staging`.
@@ -51,10 +53,11 @@ const IGNORE_HOSTS: Setting = Setting::of_process(c"spanmill.ignore_hosts", "SPA
 /// Hosts whose spans carry no URL.
 const BARE_HOSTS: Setting = Setting::of_process(c"spanmill.bare_hosts", "SPANMILL_BARE_HOSTS", c"");
 
-const SETTINGS: [&Setting; 10] = [
+const SETTINGS: [&Setting; 11] = [
     &ENABLED,
     &CLI,
     &SOCKET,
+    &BOARD,
     &SERVICE,
     &ENVIRONMENT,
     &ROOT_SPAN,
@@ -161,6 +164,9 @@ fn read() -> Option<Process> {
         Some(path) => settings.socket(path),
         None => settings,
     };
+    if let Some(path) = text(&BOARD) {
+        spanmill::recorder::set_board_path(path);
+    }
     let settings = match text(&ENVIRONMENT) {
         Some(name) => settings.attribute("deployment.environment.name", &name),
         None => settings,

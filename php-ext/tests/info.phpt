@@ -29,11 +29,13 @@ spans dropped: no daemon => 0
 spans dropped: too long => 0
 spans dropped: daemon stuck => 0
 spans dropped: closed => 0
+spans dropped: displaced by failures => 0
 
 Directive => Local Value => Master Value
 spanmill.enabled => 1 => 1
 spanmill.cli => 1 => 1
 spanmill.socket => /from/ini.sock => /from/ini.sock
+spanmill.board => no value => no value
 spanmill.service => shop => shop
 spanmill.env => no value => no value
 spanmill.root_span => 1 => 1

@@ -9,12 +9,14 @@ use spanmill_proto::local::Kind as PacketKind;
 use spanmill_proto::open_calls::SLOTS_PHP;
 
 use super::{Counters, Desk, Kind, Reason, Record, Rules, Settings, Stats, trim};
+use crate::board::board;
 use crate::clock::{Moment, Tick};
 use crate::context::Context;
 use crate::error::InitError;
 use crate::fork;
 use crate::open_calls::OpenCalls;
 use crate::provider::Provider;
+use crate::resource::Resource;
 use crate::transport::link::{BackOff, Link, Sent};
 use crate::transport::packet::{Block, Envelope};
 use crate::transport::report::{Report, hello};
@@ -57,6 +59,7 @@ impl Recorder {
         let envelope = Envelope::new(&resource);
         let page = OpenCalls::new(SLOTS_PHP).ok().map(Arc::new);
         let hello = hello(&envelope, &resource, page.as_deref());
+        introduce(&resource);
         Recorder {
             envelope,
             link: Link::new(&settings.socket, BACK_OFF, hello, page.clone()),
@@ -83,6 +86,7 @@ impl Recorder {
             self.envelope = Envelope::new(&resource);
             self.settings = settings;
             self.link.introduce(hello(&self.envelope, &resource, self.page.as_deref()));
+            introduce(&resource);
         }
     }
 
@@ -234,4 +238,10 @@ impl Recorder {
         }
         is_child
     }
+}
+
+/// Verdicts may concern one host or one service only.
+fn introduce(resource: &Resource) {
+    let own = |key| resource.value(key).unwrap_or_default();
+    board().introduce(own("host.name"), own("service.name"));
 }

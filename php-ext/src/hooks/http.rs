@@ -55,11 +55,8 @@ pub fn begin(place: Place, method: &str, target: &Target<'_>) -> Number {
     session::with(|session| {
         let name = known(method);
         let number = session.start(place, |recorder, parent| recorder.start(name, Kind::Client, parent));
+        session.peer(number, target.host, target.port);
         if let Some(record) = session.record(number) {
-            record.tag("server.address", target.host);
-            if let Some(port) = target.port {
-                record.tag("server.port", i64::from(port));
-            }
             if !hosts.bare.matches(target.host) {
                 record.tag("url.full", target.url);
             }

@@ -12,6 +12,7 @@
 mod context;
 mod hooks;
 mod info;
+mod mask;
 mod provider;
 mod sapi;
 mod session;
@@ -43,6 +44,7 @@ pub fn get_module(module: ModuleBuilder<'_>) -> ModuleBuilder<'_> {
         .enumeration::<verdict::Verdict>()
         .class::<tracer::Tracer>()
         .class::<context::Context>()
+        .class::<mask::Mask>()
         .class::<span::Span>()
         .class::<provider::Provider>()
         .class::<provider::Call>()

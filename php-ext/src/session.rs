@@ -96,6 +96,14 @@ pub fn break_off() {
     IS_BROKEN.store(true, Relaxed);
 }
 
+/// Breaks where the tests want it, to show that nothing else does. Only in a debug build.
+pub fn break_for_test(place: &str) {
+    if cfg!(debug_assertions) {
+        let is_wanted = std::env::var_os("SPANMILL_TEST_PANIC").is_some_and(|wanted| wanted == place);
+        assert!(!is_wanted, "a test wants it");
+    }
+}
+
 /// True when there is something to record for.
 pub fn is_on() -> bool {
     settings::process().is_some() && !IS_BROKEN.load(Relaxed)
@@ -121,6 +129,7 @@ impl Session {
 
     /// At the start of a request.
     pub fn begin_request(&mut self) {
+        break_for_test("begin_request");
         let service = settings::service();
         if service != self.service {
             if let Some(name) = &service {
@@ -163,6 +172,7 @@ impl Session {
 
     /// At the end of a request: closes what is open and sends what there is, without waiting.
     pub fn end_request(&mut self) {
+        break_for_test("end_request");
         self.notice_fork();
         // The root, if there is one, is the outermost.
         self.abort_from(usize::from(self.root > 0), "the request ended before the span");
@@ -179,6 +189,7 @@ impl Session {
         place: Place,
         make: impl FnOnce(&Recorder, Option<&Context>) -> Box<Record>,
     ) -> Number {
+        break_for_test("start");
         self.notice_fork();
         // Before the first call blocks, so that the daemon sees it while it does.
         if !std::mem::replace(&mut self.is_introduced, true) {
@@ -229,6 +240,7 @@ impl Session {
 
     /// Ends a span, if it is still open; `describe` says how.
     pub fn end(&mut self, number: Number, describe: impl FnOnce(&mut Record)) {
+        break_for_test("end");
         if let Some(at) = self.open.iter().rposition(|open| open.number == number) {
             let open = self.open.remove(at);
             self.finish(open, |record, _| describe(record));
@@ -268,7 +280,13 @@ impl Session {
 
     /// Sends what is recorded, without waiting; true when nothing is left.
     pub fn flush(&mut self) -> bool {
+        break_for_test("flush");
         self.recorder.flush()
+    }
+
+    /// Masks one more pattern; `Err` says why it cannot.
+    pub fn mask_also(&mut self, pattern: &str) -> Result<(), String> {
+        self.recorder.mask_also(pattern).map_err(|error| error.to_string())
     }
 
     /// The recorder's counters, and spans that were not recorded because too many were open.

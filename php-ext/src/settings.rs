@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use ext_php_rs::error::php_error;
 use ext_php_rs::flags::{ErrorType, IniEntryPermission};
 use ext_php_rs::zend::{IniEntryDef, IniEntryDefs};
+use spanmill::mask::{Config, PanOutput};
 use spanmill::recorder::Settings;
 
 use crate::{hooks, sapi};
@@ -53,7 +54,12 @@ const IGNORE_HOSTS: Setting = Setting::of_process(c"spanmill.ignore_hosts", "SPA
 /// Hosts whose spans carry no URL.
 const BARE_HOSTS: Setting = Setting::of_process(c"spanmill.bare_hosts", "SPANMILL_BARE_HOSTS", c"");
 
-const SETTINGS: [&Setting; 11] = [
+/// Keys whose values are removed, beside those that always are.
+const MASK_KEYS: Setting = Setting::of_process(c"spanmill.mask_keys", "SPANMILL_MASK_KEYS", c"");
+/// What of a card number stays: `first6_last4`, `last4` or `full` (nothing).
+const MASK_PAN: Setting = Setting::of_process(c"spanmill.mask_pan", "SPANMILL_MASK_PAN", c"first6_last4");
+
+const SETTINGS: [&Setting; 13] = [
     &ENABLED,
     &CLI,
     &SOCKET,
@@ -65,6 +71,8 @@ const SETTINGS: [&Setting; 11] = [
     &PROPAGATE_HOSTS,
     &IGNORE_HOSTS,
     &BARE_HOSTS,
+    &MASK_KEYS,
+    &MASK_PAN,
 ];
 
 const fn entry(setting: &Setting) -> IniEntryDef {
@@ -164,6 +172,7 @@ fn read() -> Option<Process> {
         Some(path) => settings.socket(path),
         None => settings,
     };
+    let settings = settings.mask(masking());
     if let Some(path) = text(&BOARD) {
         spanmill::recorder::set_board_path(path);
     }
@@ -182,6 +191,23 @@ fn read() -> Option<Process> {
         recorder: settings,
     };
     (!process.recorder.is_disabled()).then_some(process)
+}
+
+fn masking() -> Config {
+    let pan = text(&MASK_PAN).unwrap_or_default();
+    let pan = match pan.as_str() {
+        "last4" => PanOutput::Last4,
+        "full" => PanOutput::Full,
+        "" | "first6_last4" => PanOutput::First6Last4,
+        other => {
+            let message =
+                format!("spanmill.mask_pan: '{other}' is none of first6_last4, last4 and full; taking full");
+            php_error(&ErrorType::CoreWarning, &message);
+            PanOutput::Full
+        }
+    };
+    let keys_add = Words::read(&text(&MASK_KEYS).unwrap_or_default()).0;
+    Config { pan, keys_add, ..Config::default() }
 }
 
 /// The names in `spanmill.hook`; one that is not known is said and left out.

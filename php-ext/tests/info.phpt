@@ -43,3 +43,5 @@ spanmill.hook => curl,stream,soap,pcntl => curl,stream,soap,pcntl
 spanmill.propagate_hosts => no value => no value
 spanmill.ignore_hosts => no value => no value
 spanmill.bare_hosts => no value => no value
+spanmill.mask_keys => no value => no value
+spanmill.mask_pan => first6_last4 => first6_last4

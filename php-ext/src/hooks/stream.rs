@@ -230,7 +230,10 @@ unsafe extern "C" fn open(
     // SAFETY: as PHP called us, with its own opener.
     let stream = unsafe { (wrappers.original)(wrapper, path, mode, options, opened, context) };
     // SAFETY: the stream is null or one that was just opened.
-    guarded(|| unsafe { opened_one(stream, alone) });
+    guarded(|| {
+        session::break_for_test("open");
+        unsafe { opened_one(stream, alone) }
+    });
     stream
 }
 

@@ -85,11 +85,17 @@ unsafe extern "C" fn around<H: Around>(frame: *mut ExecuteData, returned: *mut Z
     // SAFETY: the handler was stored before this one was put in its place, and both have the engine's type.
     let original: Handler = unsafe { std::mem::transmute(H::swap().original.load(Relaxed)) };
     // SAFETY: the engine's frame lives until the function returns.
-    let token = guarded(|| H::before(&Call(unsafe { &*frame })));
+    let token = guarded(|| {
+        session::break_for_test("before");
+        H::before(&Call(unsafe { &*frame }))
+    });
     // SAFETY: this is what the engine would have called.
     unsafe { original(frame, returned) };
     // SAFETY: as above; the arguments are freed by the engine after the handler returns.
-    guarded(|| H::after(&Call(unsafe { &*frame }), unsafe { &mut *returned }, token));
+    guarded(|| {
+        session::break_for_test("after");
+        H::after(&Call(unsafe { &*frame }), unsafe { &mut *returned }, token);
+    });
 }
 
 /// A panic that left a handler would end PHP.

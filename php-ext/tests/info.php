@@ -1,4 +1,0 @@
-<?php
-Spanmill\Tracer::start('one')->end();
-(new ReflectionExtension('spanmill'))->info();
-?>

@@ -57,6 +57,7 @@ unsafe extern "C" fn module_startup(_kind: i32, module: i32) -> i32 {
         session::silence_panics();
         settings::register(module);
         startup::follow();
+        hooks::user::follow();
     });
     SUCCESS
 }

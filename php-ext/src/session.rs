@@ -19,6 +19,9 @@ const OPEN_MAX: usize = 1000;
 /// In a long-running script spans wait at most so long for company, if spans go on ending.
 const FLUSH_AFTER: Duration = Duration::from_secs(1);
 
+/// Classes of what is in flight when a script exits, which is no error.
+pub const EXITS: [&str; 2] = ["UnwindExit", "GracefulExit"];
+
 pub static GLOBALS: ModuleGlobals<Globals> = ModuleGlobals::new();
 
 /// True after a panic: a bug in here switches the tracing off and leaves the application alone.

@@ -46,6 +46,9 @@ const ENVIRONMENT: Setting = Setting::of_process(c"spanmill.env", "SPANMILL_ENV"
 const ROOT_SPAN: Setting = Setting::of_folder(c"spanmill.root_span", "SPANMILL_ROOT_SPAN", c"1");
 /// Which functions are seen by themselves. Empty: none.
 const HOOK: Setting = Setting::of_process(c"spanmill.hook", "SPANMILL_HOOK", c"curl,stream,soap,pcntl");
+/// Functions and methods of the application that are spans: `checkout, Shop\\Cart::total`. Any name here makes every
+/// call of a PHP function dearer by some nanoseconds.
+const HOOK_USER: Setting = Setting::of_process(c"spanmill.hook_user", "SPANMILL_HOOK_USER", c"");
 /// Hosts whose requests carry `traceparent`: your own. Nobody else has a use for it.
 const PROPAGATE_HOSTS: Setting =
     Setting::of_process(c"spanmill.propagate_hosts", "SPANMILL_PROPAGATE_HOSTS", c"");
@@ -59,7 +62,7 @@ const MASK_KEYS: Setting = Setting::of_process(c"spanmill.mask_keys", "SPANMILL_
 /// What of a card number stays: `first6_last4`, `last4` or `full` (nothing).
 const MASK_PAN: Setting = Setting::of_process(c"spanmill.mask_pan", "SPANMILL_MASK_PAN", c"first6_last4");
 
-const SETTINGS: [&Setting; 13] = [
+const SETTINGS: [&Setting; 14] = [
     &ENABLED,
     &CLI,
     &SOCKET,
@@ -68,6 +71,7 @@ const SETTINGS: [&Setting; 13] = [
     &ENVIRONMENT,
     &ROOT_SPAN,
     &HOOK,
+    &HOOK_USER,
     &PROPAGATE_HOSTS,
     &IGNORE_HOSTS,
     &BARE_HOSTS,
@@ -96,6 +100,7 @@ static ENTRIES: IniEntryDefs<{ SETTINGS.len() + 1 }> = IniEntryDefs::new(entries
 struct Process {
     recorder: Settings,
     hooks: Words,
+    user_functions: Words,
     hosts: Hosts,
 }
 
@@ -135,6 +140,11 @@ pub fn process() -> Option<&'static Settings> {
 /// The hooks that are wanted.
 pub fn hooks() -> Option<&'static Words> {
     of_process().map(|process| &process.hooks)
+}
+
+/// The application's functions that are observed.
+pub fn user_functions() -> Option<&'static Words> {
+    of_process().map(|process| &process.user_functions)
 }
 
 /// What is done with the requests to a host.
@@ -183,6 +193,7 @@ fn read() -> Option<Process> {
     let list = |setting| HostList::read(&text(setting).unwrap_or_default());
     let process = Process {
         hooks: hooks_of(&text(&HOOK).unwrap_or_default()),
+        user_functions: Words::read(&text(&HOOK_USER).unwrap_or_default()),
         hosts: Hosts {
             propagated: list(&PROPAGATE_HOSTS),
             ignored: list(&IGNORE_HOSTS),
@@ -233,6 +244,10 @@ impl Words {
         Words(words.map(str::to_ascii_lowercase).collect())
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub fn has(&self, word: &str) -> bool {
         self.0.iter().any(|known| known == word)
     }
@@ -248,7 +263,7 @@ impl HostList {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.0.0.is_empty()
+        self.0.is_empty()
     }
 
     pub fn matches(&self, host: &str) -> bool {

@@ -15,9 +15,6 @@ use crate::session::{self, Place};
 use crate::span::{self, Span};
 use crate::tags;
 
-/// What is in flight when a script exits: no error.
-const EXITS: [&str; 2] = ["UnwindExit", "GracefulExit"];
-
 /// Static methods only.
 #[php_class]
 #[php(name = "Spanmill\\Tracer", flags = ClassFlags::Final)]
@@ -69,7 +66,7 @@ impl Tracer {
         let thrown = ExecutorGlobals::pending_exception_class();
         session::with(|session| {
             session.end_unit(number, |record| {
-                if let Some(class) = thrown.as_deref().filter(|class| !EXITS.contains(class)) {
+                if let Some(class) = thrown.as_deref().filter(|class| !session::EXITS.contains(class)) {
                     record.fail(class, "");
                 }
             });

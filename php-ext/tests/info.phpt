@@ -40,6 +40,7 @@ spanmill.service => shop => shop
 spanmill.env => no value => no value
 spanmill.root_span => 1 => 1
 spanmill.hook => curl,stream,soap,pcntl => curl,stream,soap,pcntl
+spanmill.hook_user => no value => no value
 spanmill.propagate_hosts => no value => no value
 spanmill.ignore_hosts => no value => no value
 spanmill.bare_hosts => no value => no value

@@ -10,6 +10,7 @@ mod propagate;
 mod soap;
 mod stream;
 pub mod swap;
+pub mod user;
 
 use std::sync::OnceLock;
 
@@ -54,6 +55,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 pub fn end_request() {
     curl_multi::end_request();
     propagate::end_request();
+    user::end_request();
 }
 
 fn install_curl() -> bool {

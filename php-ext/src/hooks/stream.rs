@@ -175,40 +175,46 @@ type Opener = unsafe extern "C" fn(
     *mut ffi::php_stream_context,
 ) -> *mut ffi::php_stream;
 
-/// PHP's own wrapper of http, and ours with the same operations but for the opener.
-struct Wrappers {
+/// PHP's opener of http, and its operations with ours in its place.
+struct Operations {
     original: Opener,
-    operations: ffi::php_stream_wrapper_ops,
+    ours: ffi::php_stream_wrapper_ops,
 }
 
-static WRAPPERS: OnceLock<Wrappers> = OnceLock::new();
-// SAFETY: both hold functions and names of PHP's own, which never change.
-unsafe impl Send for Wrappers {}
-unsafe impl Sync for Wrappers {}
+/// The wrapper of http and https, for they are one.
+struct Wrapper(StreamWrapper);
+
+static OPERATIONS: OnceLock<Operations> = OnceLock::new();
+static WRAPPER: OnceLock<Wrapper> = OnceLock::new();
+// SAFETY: they hold functions and names of PHP's own, and each other's address; none of it ever changes.
+unsafe impl Send for Operations {}
+unsafe impl Sync for Operations {}
+unsafe impl Send for Wrapper {}
+unsafe impl Sync for Wrapper {}
 
 fn replace_wrapper() -> bool {
     [(c"http://h", c"http"), (c"https://h", c"https")].map(|(url, name)| replace(url, name)).contains(&true)
 }
 
 fn replace(url: &CStr, name: &CStr) -> bool {
-    // SAFETY: while the process starts the table of wrappers is the process's own; PHP's wrapper is a constant,
-    // ours is leaked and so lives as long.
+    // SAFETY: while the process starts the table of wrappers is the process's own; PHP's wrapper is a constant, and
+    // ours a static that is never written again.
     unsafe {
         let found = ffi::php_stream_locate_url_wrapper(url.as_ptr(), ptr::null_mut(), 0);
         let Some(wrapper) = found.as_ref() else { return false };
         let Some(operations) = wrapper.wops.as_ref() else { return false };
         let Some(original) = operations.stream_opener else { return false };
-        // http and https are one wrapper; a wrapper that is not PHP's is left alone.
-        let ours = WRAPPERS.get_or_init(|| Wrappers {
+        let known = OPERATIONS.get_or_init(|| Operations {
             original,
-            operations: ffi::php_stream_wrapper_ops { stream_opener: Some(open), ..*operations },
+            ours: ffi::php_stream_wrapper_ops { stream_opener: Some(open), ..*operations },
         });
-        if ours.original as usize != original as usize {
+        // A wrapper that is not PHP's is left alone.
+        if known.original as usize != original as usize {
             return false;
         }
-        let replaced = Box::leak(Box::new(StreamWrapper { wops: &ours.operations, ..*wrapper }));
+        let Wrapper(ours) = WRAPPER.get_or_init(|| Wrapper(StreamWrapper { wops: &known.ours, ..*wrapper }));
         ffi::php_unregister_url_stream_wrapper(name.as_ptr());
-        ffi::php_register_url_stream_wrapper(name.as_ptr(), replaced) == 0
+        ffi::php_register_url_stream_wrapper(name.as_ptr(), ours) == 0
     }
 }
 
@@ -224,11 +230,11 @@ unsafe extern "C" fn open(
     opened: *mut *mut ffi::zend_string,
     context: *mut ffi::php_stream_context,
 ) -> *mut ffi::php_stream {
-    let Some(wrappers) = WRAPPERS.get() else { return ptr::null_mut() };
+    let Some(operations) = OPERATIONS.get() else { return ptr::null_mut() };
     // SAFETY: PHP gives the path as a C string that lives over the call.
     let alone = guarded(|| unsafe { begin_alone(path) });
     // SAFETY: as PHP called us, with its own opener.
-    let stream = unsafe { (wrappers.original)(wrapper, path, mode, options, opened, context) };
+    let stream = unsafe { (operations.original)(wrapper, path, mode, options, opened, context) };
     // SAFETY: the stream is null or one that was just opened.
     guarded(|| {
         session::break_for_test("open");

@@ -131,6 +131,11 @@ pub(crate) fn board() -> &'static Board {
     BOARD.get_or_init(|| Board::new(path()))
 }
 
+/// Names the board's file, for programs that have settings of their own; false once the board has been read.
+pub fn set_path(path: impl Into<PathBuf>) -> bool {
+    BOARD.set(Board::new(path.into())).is_ok()
+}
+
 fn path() -> PathBuf {
     match std::env::var_os("SPANMILL_BOARD").filter(|path| !path.is_empty()) {
         Some(path) => path.into(),

@@ -123,6 +123,11 @@ impl Settings {
         })
     }
 
+    /// Sets how values are masked.
+    pub fn mask(self, config: spanmill_mask::Config) -> Settings {
+        Settings { mask: config, ..self }
+    }
+
     /// Sets the service's name.
     pub fn service(mut self, name: &str) -> Settings {
         self.resource = self.resource.with("service.name", name);

@@ -6,7 +6,7 @@ use ext_php_rs::zend::ModuleEntry;
 use ext_php_rs::{info_table_end, info_table_header, info_table_row, info_table_start};
 use spanmill::Reason;
 
-use crate::{session, settings};
+use crate::{hooks, session, settings};
 
 unsafe extern "C" {
     fn display_ini_entries(module: *mut ModuleEntry);
@@ -43,6 +43,7 @@ fn rows() -> Vec<(&'static str, String)> {
     let mut rows = vec![
         ("socket", settings.socket_path().to_string_lossy().into_owned()),
         ("daemon", if is_connected { "connected" } else { "not connected" }.to_string()),
+        ("hooks", hooks::installed().join(", ")),
         ("spans recorded", stats.recorded.to_string()),
         ("spans sent", stats.sent.to_string()),
         ("spans over the limit of open ones", over_limit.to_string()),

@@ -5,17 +5,23 @@
 //! non-blocking send at the end of the request. Nothing here throws, whether it is disabled, over a limit,
 //! without a daemon, or wrong.
 //!
-//! `unsafe` is where PHP calls us and where we call PHP: the entry points below, `settings::ini_text`,
-//! `info`, and what the macros of ext-php-rs expand to.
+//! `unsafe` is where PHP calls us and where we call PHP: the entry points below, `settings::ini_text`, `sapi`,
+//! `info`, `hooks/`, and what the macros of ext-php-rs expand to.
 #![allow(unsafe_code)]
 
+mod context;
+mod hooks;
 mod info;
+mod mask;
 mod provider;
+mod sapi;
 mod session;
 mod settings;
 mod span;
+mod startup;
 mod tags;
 mod tracer;
+mod verdict;
 
 use std::panic::catch_unwind;
 
@@ -35,7 +41,10 @@ pub fn get_module(module: ModuleBuilder<'_>) -> ModuleBuilder<'_> {
         .request_shutdown_function(request_shutdown)
         .info_function(info::print)
         .globals(&session::GLOBALS)
+        .enumeration::<verdict::Verdict>()
         .class::<tracer::Tracer>()
+        .class::<context::Context>()
+        .class::<mask::Mask>()
         .class::<span::Span>()
         .class::<provider::Provider>()
         .class::<provider::Call>()
@@ -47,6 +56,8 @@ unsafe extern "C" fn module_startup(_kind: i32, module: i32) -> i32 {
     let _ = catch_unwind(|| {
         session::silence_panics();
         settings::register(module);
+        startup::follow();
+        hooks::user::follow();
     });
     SUCCESS
 }
@@ -63,5 +74,6 @@ unsafe extern "C" fn request_startup(_kind: i32, _module: i32) -> i32 {
 
 unsafe extern "C" fn request_shutdown(_kind: i32, _module: i32) -> i32 {
     session::with(session::Session::end_request);
+    hooks::swap::guarded(hooks::end_request);
     SUCCESS
 }

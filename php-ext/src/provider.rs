@@ -6,7 +6,8 @@ use ext_php_rs::types::{ZendHashTable, Zval};
 use spanmill::Outcome;
 use spanmill::recorder::Record;
 
-use crate::session::{self, Number};
+use crate::session::{self, Number, Place};
+use crate::verdict::Verdict;
 use crate::{tags, tracer};
 
 /// Static methods only.
@@ -21,14 +22,23 @@ impl Provider {
     pub fn call(provider: &str, operation: &str, tags: Option<&ZendHashTable>) -> Call {
         let number = session::with(|session| {
             let provider = spanmill::Provider::named(provider);
-            let number =
-                session.start(true, |recorder, parent| recorder.start_call(&provider, operation, parent));
+            let number = session
+                .start(Place::Call, |recorder, parent| recorder.start_call(&provider, operation, parent));
             if let Some(record) = session.record(number) {
                 tags::tag_all(record, tags);
             }
             number
         });
         Call { number }
+    }
+
+    /// What the daemon thinks of a provider, by its name or an alias: read from shared memory in nanoseconds, so it
+    /// may be asked before each call.
+    pub fn verdict(provider: &str) -> Verdict {
+        if !session::is_on() {
+            return Verdict::Unknown;
+        }
+        spanmill::Provider::named(provider).verdict().into()
     }
 }
 

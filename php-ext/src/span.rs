@@ -3,10 +3,10 @@
 use ext_php_rs::flags::ClassFlags;
 use ext_php_rs::prelude::*;
 use ext_php_rs::types::{ZendHashTable, Zval};
-use spanmill::recorder::Kind;
+use spanmill::recorder::{Kind, Record};
 
 use crate::session::{self, Number};
-use crate::{tags, tracer};
+use crate::{sapi, tags, tracer};
 
 /// A span. Made by `Tracer::start()`; ends with `end()`, or when the object goes.
 #[php_class]
@@ -82,8 +82,16 @@ impl Span {
 impl Drop for Span {
     fn drop(&mut self) {
         if self.owns {
-            session::with(|session| session.end(self.number, |record| record.tag("spanmill.auto_end", true)));
+            session::with(|session| session.end(self.number, end_unasked));
         }
+    }
+}
+
+/// How a span ends whose object goes without a word: it went out of scope, or a fatal error took everything.
+fn end_unasked(record: &mut Record) {
+    match sapi::fatal_error() {
+        Some(_) => record.fail("aborted", "a fatal error ended the request"),
+        None => record.tag("spanmill.auto_end", true),
     }
 }
 

@@ -1,13 +1,17 @@
 //! `Spanmill\Tracer`: spans, the current one, and the extension's counters.
 
+#![allow(elided_lifetimes_in_paths)] // the macro writes the type of an argument again, with its lifetime
+
 use ext_php_rs::boxed::ZBox;
 use ext_php_rs::flags::ClassFlags;
 use ext_php_rs::prelude::*;
-use ext_php_rs::types::{ZendHashTable, Zval};
+use ext_php_rs::types::{ZendCallable, ZendHashTable, Zval};
 use ext_php_rs::zend::{ExecutorGlobals, ce};
-use spanmill::{Context, Reason};
+use spanmill::Reason;
+use spanmill::recorder::Kind;
 
-use crate::session;
+use crate::context::{self, Context};
+use crate::session::{self, Place};
 use crate::span::{self, Span};
 use crate::tags;
 
@@ -18,17 +22,60 @@ pub struct Tracer;
 
 #[php_impl]
 impl Tracer {
-    /// Begins a span below the current one and makes it current.
+    /// Begins a span below the current one, or below one of another process, and makes it current.
     #[php(optional = tags)]
-    pub fn start(name: &str, tags: Option<&ZendHashTable>, kind: Option<i64>) -> Span {
+    pub fn start(
+        name: &str,
+        tags: Option<&ZendHashTable>,
+        kind: Option<i64>,
+        parent: Option<&Context>,
+    ) -> Span {
+        let parent = parent.map(|parent| &parent.0);
         Span::owning(session::with(|session| {
-            let number =
-                session.start(false, |recorder, parent| recorder.start(name, span::kind(kind), parent));
+            let number = session.start(Place::Inner, |recorder, current| {
+                recorder.start(name, span::kind(kind), parent.or(current))
+            });
             if let Some(record) = session.record(number) {
                 tags::tag_all(record, tags);
             }
             number
         }))
+    }
+
+    /// Runs one job of a worker: a span that is the first of a new trace, or below `parent`. Spans that the job
+    /// leaves open are closed, and all is sent. What the job returns is returned, what it throws is thrown.
+    #[php(optional = tags)]
+    pub fn unit(
+        name: &str,
+        work: ZendCallable,
+        tags: Option<&ZendHashTable>,
+        parent: Option<&Context>,
+    ) -> PhpResult<Zval> {
+        let parent = parent.map(|parent| &parent.0);
+        let number = session::with(|session| {
+            let number =
+                session.start(Place::Inner, |recorder, _| recorder.start(name, Kind::Consumer, parent));
+            if let Some(record) = session.record(number) {
+                tags::tag_all(record, tags);
+            }
+            number
+        });
+        let returned = work.try_call(vec![]);
+        // Only looked at: the engine throws what is in flight when this method returns. `exit` is in flight too,
+        // under a class of the engine's own.
+        let thrown = ExecutorGlobals::pending_exception_class();
+        session::with(|session| {
+            session.end_unit(number, |record| {
+                if let Some(class) = thrown.as_deref().filter(|class| !session::EXITS.contains(class)) {
+                    record.fail(class, "");
+                }
+            });
+        });
+        match returned {
+            Ok(value) => Ok(value),
+            Err(_) if ExecutorGlobals::has_exception() => Ok(Zval::null()),
+            Err(error) => Err(error.to_string().into()),
+        }
     }
 
     /// The innermost span or call that is open, as a span.
@@ -38,7 +85,21 @@ impl Tracer {
 
     /// The W3C `traceparent` of the current span, for a request to a service of your own.
     pub fn traceparent() -> Option<String> {
-        session::with(|session| session.context().map(Context::traceparent))
+        session::with(|session| session.context().map(spanmill::Context::traceparent))
+    }
+
+    /// Adds the headers of the current span to an array of headers, for a request to a service of your own.
+    pub fn inject(headers: &mut Zval) {
+        let header = session::with(|session| session.context().map(spanmill::Context::traceparent));
+        if let (Some(header), Some(headers)) = (header, headers.dereference_mut().array_mut()) {
+            context::write_header(headers, spanmill::TRACEPARENT, &header);
+        }
+    }
+
+    /// The context that came with a request or a message; null if none did. Takes an array of headers, or
+    /// `$_SERVER`.
+    pub fn extract(headers: &ZendHashTable) -> Option<Context> {
+        context::of_headers(headers).map(Context)
     }
 
     /// The id of the current trace in 32 hex digits; empty when no span is open.

@@ -19,6 +19,7 @@ spanmill => enabled
 version => %d.%d.%d
 socket => /from/the/environment.sock
 daemon => not connected
+hooks => curl, stream, soap, pcntl
 spans recorded => 1
 spans sent => 0
 spans over the limit of open ones => 0
@@ -28,8 +29,20 @@ spans dropped: no daemon => 0
 spans dropped: too long => 0
 spans dropped: daemon stuck => 0
 spans dropped: closed => 0
+spans dropped: displaced by failures => 0
 
 Directive => Local Value => Master Value
 spanmill.enabled => 1 => 1
+spanmill.cli => 1 => 1
 spanmill.socket => /from/ini.sock => /from/ini.sock
+spanmill.board => no value => no value
 spanmill.service => shop => shop
+spanmill.env => no value => no value
+spanmill.root_span => 1 => 1
+spanmill.hook => curl,stream,soap,pcntl => curl,stream,soap,pcntl
+spanmill.hook_user => no value => no value
+spanmill.propagate_hosts => no value => no value
+spanmill.ignore_hosts => no value => no value
+spanmill.bare_hosts => no value => no value
+spanmill.mask_keys => no value => no value
+spanmill.mask_pan => first6_last4 => first6_last4

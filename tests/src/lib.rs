@@ -6,6 +6,7 @@
 pub mod daemon;
 pub mod grpc;
 pub mod jaeger;
+pub mod php_shop;
 pub mod program;
 pub mod receiver;
 pub mod senders;

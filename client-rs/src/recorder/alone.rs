@@ -5,22 +5,27 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use spanmill_mask::{ConfigError, UserRule};
 use spanmill_proto::local::Kind as PacketKind;
 use spanmill_proto::open_calls::SLOTS_PHP;
 
 use super::{Counters, Desk, Kind, Reason, Record, Rules, Settings, Stats, trim};
+use crate::board::board;
 use crate::clock::{Moment, Tick};
 use crate::context::Context;
 use crate::error::InitError;
 use crate::fork;
 use crate::open_calls::OpenCalls;
 use crate::provider::Provider;
+use crate::resource::Resource;
 use crate::transport::link::{BackOff, Link, Sent};
 use crate::transport::packet::{Block, Envelope};
 use crate::transport::report::{Report, hello};
 
 /// Blocks that wait for the next flush while the daemon is slow: 256 KiB, a quarter of a send buffer.
 const WAITING_MAX: usize = 4;
+/// Patterns that a process may add. Each makes the rules anew, and the old ones stay: open spans use them.
+const PATTERNS_MAX: usize = 64;
 /// An absent daemon costs a process one attempt to connect in this time.
 const BACK_OFF: BackOff = BackOff { first: Duration::from_secs(1), most: Duration::from_secs(30) };
 
@@ -57,6 +62,7 @@ impl Recorder {
         let envelope = Envelope::new(&resource);
         let page = OpenCalls::new(SLOTS_PHP).ok().map(Arc::new);
         let hello = hello(&envelope, &resource, page.as_deref());
+        introduce(&resource);
         Recorder {
             envelope,
             link: Link::new(&settings.socket, BACK_OFF, hello, page.clone()),
@@ -83,7 +89,27 @@ impl Recorder {
             self.envelope = Envelope::new(&resource);
             self.settings = settings;
             self.link.introduce(hello(&self.envelope, &resource, self.page.as_deref()));
+            introduce(&resource);
         }
+    }
+
+    /// Removes what matches `pattern`, a regular expression in the syntax of the crate `regex`, from every value that
+    /// is recorded from here on. Only ever more is masked; a pattern that is there already changes nothing.
+    pub fn mask_also(&mut self, pattern: &str) -> Result<(), InitError> {
+        let rules = &self.settings.mask.rules;
+        if rules.iter().any(|rule| rule.pattern == pattern) {
+            return Ok(());
+        }
+        if rules.len() >= PATTERNS_MAX {
+            let why = format!("a process may add {PATTERNS_MAX} patterns, and has");
+            return Err(InitError::Mask(ConfigError::Rule { name: pattern.to_owned(), why }));
+        }
+        let mut settings = self.settings.clone();
+        let name = format!("added-{}", rules.len());
+        settings.mask.rules.push(UserRule { name, pattern: pattern.to_owned() });
+        self.rules = settings.rules()?;
+        self.settings = settings;
+        Ok(())
     }
 
     /// Begins a span below `parent`, or a new trace.
@@ -237,4 +263,10 @@ impl Recorder {
         }
         is_child
     }
+}
+
+/// Verdicts may concern one host or one service only.
+fn introduce(resource: &Resource) {
+    let own = |key| resource.value(key).unwrap_or_default();
+    board().introduce(own("host.name"), own("service.name"));
 }

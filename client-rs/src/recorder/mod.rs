@@ -30,6 +30,7 @@ pub use record::Record;
 pub use role::{Kind, Outcome};
 pub use stats::{Dropped, Reason, Stats};
 
+pub use crate::board::set_path as set_board_path;
 pub use crate::settings::Settings;
 
 pub(crate) use limits::{COUNT_LIMIT_MAX, Limits, Rules, VALUE_BYTES_LIMIT_MAX};

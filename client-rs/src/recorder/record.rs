@@ -168,6 +168,11 @@ impl Record {
         &self.context
     }
 
+    /// Names the span anew: of a field that is there twice, readers of protobuf take the last.
+    pub fn rename(&mut self, name: &str) {
+        self.body.text(span::NAME, name, NAME_BYTES_MAX);
+    }
+
     /// Adds a tag.
     pub fn tag<'v>(&mut self, key: &str, value: impl Into<Value<'v>>) {
         self.body.tag(key, &value.into());
@@ -202,15 +207,8 @@ impl Record {
         }
     }
 
-    /// Gives the span another name. The first one stays before it in the bytes; readers of protobuf take the last.
-    #[cfg(feature = "otel")]
-    pub(crate) fn rename(&mut self, name: &str) {
-        self.body.text(span::NAME, name, NAME_BYTES_MAX);
-    }
-
     /// The span ends, and ended, at this time.
-    #[cfg(feature = "otel")]
-    pub(crate) fn ended_at(&mut self, unix_ns: u64) {
+    pub fn ended_at(&mut self, unix_ns: u64) {
         self.end_unix_ns = Some(unix_ns);
     }
 

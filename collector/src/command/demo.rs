@@ -1,5 +1,6 @@
 //! `spanmill demo`: the daemon and a simulated shop, on one machine, with nothing to install.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::io;
 use std::net::SocketAddr;
@@ -11,7 +12,7 @@ use clap::Args;
 use super::signals::Signals;
 use crate::clock::Clock;
 use crate::config::{self, Config};
-use crate::demo;
+use crate::demo::{self, Providers};
 use crate::pipeline::{Pipeline, StartError};
 
 /// Runs the daemon with a simulated shop and eight simulated providers, one of them in trouble at a time.
@@ -33,6 +34,12 @@ pub struct Demo {
     /// Forward the traces to this OTLP/gRPC receiver too
     #[arg(long, value_name = "URL")]
     jaeger: Option<String>,
+    /// Write the addresses of the simulated providers into this JSON file, for a shop of your own to call them
+    #[arg(long, value_name = "FILE")]
+    providers: Option<PathBuf>,
+    /// Where the local socket is, for programs that report to the demo's daemon
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
     /// Where the page and the API listen
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4316")]
     page: SocketAddr,
@@ -72,13 +79,20 @@ impl Demo {
     }
 
     fn run_in(self, dir: &Path) -> Result<(), Error> {
-        let (demo, own_dir) = (self.clone(), dir.to_owned());
-        let again = move || demo.config(&own_dir);
-        let config = again()?;
-        let socket = config.receive.local.path.clone();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             let mut signals = Signals::catch()?;
+            let providers = Providers::start(self.seed).await?;
+            let again = {
+                let (demo, dir, providers) = (self.clone(), dir.to_owned(), providers.clone());
+                move || demo.config(&dir, &providers)
+            };
+            let config = again()?;
+            let socket = config.receive.local.path.clone();
+            if let Some(file) = &self.providers {
+                let addresses: BTreeMap<_, _> = providers.addresses().collect();
+                std::fs::write(file, serde_json::to_vec_pretty(&addresses).map_err(io::Error::from)?)?;
+            }
             let pipeline = Pipeline::start(config, &Clock::default(), again)?;
             println!("spanmill demo: a shop and eight providers; open http://{}/", pipeline.page());
             let stop = async {
@@ -94,15 +108,15 @@ impl Demo {
                 println!("{:02}:{:02}  {line}", seconds / 60, seconds % 60);
             };
             let simulation = demo::Config { seed: self.seed, rate: self.rate };
-            let ended = demo::simulate(simulation, &socket, tell, stop).await;
+            let ended = demo::simulate(simulation, providers, &socket, tell, stop).await;
             pipeline.stop().await;
             Ok(ended?)
         })
     }
 
     /// The configuration as a file would say it, so that the demo runs what an operator would.
-    fn config(&self, dir: &Path) -> Result<Config, config::Error> {
-        let socket = dir.join("spanmill.sock");
+    fn config(&self, dir: &Path, providers: &Providers) -> Result<Config, config::Error> {
+        let socket = self.socket.clone().unwrap_or_else(|| dir.join("spanmill.sock"));
         let mut text = format!(
             "[receive.otlp_grpc]\nlisten = \"{}\"\n[receive.otlp_http]\nlisten = \"{}\"\n\
              [receive.local]\npath = \"{}\"\n[expose]\nlisten = \"{}\"\n",
@@ -115,11 +129,11 @@ impl Demo {
             write!(text, "[forward.jaeger]\nendpoint = {endpoint:?}\n")
                 .expect("a String takes what it is given");
         }
-        for profile in &demo::PROFILES {
-            let name = profile.name;
+        for (name, addresses) in providers.addresses() {
+            let ports: Vec<u16> = addresses.iter().map(SocketAddr::port).collect();
             writeln!(
                 text,
-                "[[provider]]\nname = \"{name}\"\nhosts = [\"*.{name}.example\"]\nowner = \"demo\""
+                "[[provider]]\nname = \"{name}\"\nhosts = [\"127.0.0.1\"]\nports = {ports:?}\nowner = \"demo\""
             )
             .expect("a String takes what it is given");
         }

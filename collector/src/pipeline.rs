@@ -14,13 +14,13 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use crate::clock::Clock;
-use crate::config::Config;
-use crate::expose::{self, Sources};
+use crate::config::{self, Config};
+use crate::expose::{self, Reload, Sources};
 use crate::forward::{self, Destination};
 use crate::journal::{self, Journal, Refused};
 use crate::listen;
-use crate::mask::{Masked, Masking};
-use crate::outcome::Outcomes;
+use crate::mask::{Masked, MaskedBatch, Masking};
+use crate::outcome::{Lost, Outcomes, Transport};
 use crate::receive::{self, Accepted, ReceivedBatch, Refusal, Sink};
 use crate::rollup::{self, Rollup};
 
@@ -51,21 +51,33 @@ pub struct Pipeline {
     rollup: Rollup,
     destinations: Arc<Vec<Destination>>,
     server: expose::Server,
+    page_scheme: &'static str,
     draining: Arc<AtomicBool>,
+    reload: Reload,
 }
 
 impl Pipeline {
-    /// Starts every stage, the last one first, so that the first batch finds all of them running.
-    pub fn start(config: Config, clock: &Clock) -> Result<Pipeline, StartError> {
+    /// Starts every stage, the last one first, so that the first batch finds all of them running. `again` reads
+    /// the configuration anew, for a reload.
+    pub fn start(
+        config: Config,
+        clock: &Clock,
+        again: impl Fn() -> Result<Config, config::Error> + Send + Sync + 'static,
+    ) -> Result<Pipeline, StartError> {
         let outcomes = Arc::new(Outcomes::default());
         let draining = Arc::new(AtomicBool::new(false));
         let masking = Masking::new(config.mask, Arc::clone(&outcomes));
         let page = listen::bind(config.expose.listen)?;
+        let page_scheme = if config.expose.tls.is_some() { "https" } else { "http" };
 
-        let dir = config.journal.dir.display().to_string();
+        let journal_dir = config.journal.dir.clone();
+        let dir = journal_dir.display().to_string();
         let journal = journal::start(config.journal, clock.clone(), Arc::clone(&outcomes))
             .map_err(|cause| StartError::Journal { dir, cause })?;
-        let rollup = rollup::start(config.rollup, &journal, clock.clone());
+        let names: Vec<_> = config.forward.iter().map(|config| config.name.as_str()).collect();
+        forward::tell_of_absent(&journal_dir, &names, &journal);
+        let rollup = rollup::start(config.rollup, &journal, clock.clone(), None);
+        let reload = reloading(&masking, &rollup, again);
         let destinations = config.forward.into_iter();
         let destinations = destinations.map(|config| forward::start(config, &journal, clock.clone()));
         let destinations = Arc::new(destinations.collect::<Vec<_>>());
@@ -76,11 +88,17 @@ impl Pipeline {
             outcomes: Arc::clone(&outcomes),
             clock: clock.clone(),
             draining: Arc::clone(&draining),
+            reload: reload.clone(),
         };
         let server = expose::start(&config.expose, page, sources)?;
-        let path = Path { masking, journal: journal.clone(), outcomes: Arc::clone(&outcomes) };
+        let path = Path {
+            masking,
+            journal: journal.clone(),
+            rollup: rollup.clone(),
+            outcomes: Arc::clone(&outcomes),
+        };
         let receiver = receive::start(config.receive, &path, clock, &outcomes)?;
-        Ok(Pipeline { receiver, journal, rollup, destinations, server, draining })
+        Ok(Pipeline { receiver, journal, rollup, destinations, server, page_scheme, draining, reload })
     }
 
     /// Says where everything is.
@@ -96,12 +114,17 @@ impl Pipeline {
         if self.destinations.is_empty() {
             tracing::info!("forwarding to nobody: the configuration has no [forward.NAME]");
         }
-        tracing::info!("page and API on http://{page}/");
+        tracing::info!("page and API on {}://{page}/", self.page_scheme);
     }
 
     /// Where the page listens.
     pub fn page(&self) -> SocketAddr {
         self.server.local_addr()
+    }
+
+    /// What a reload takes; the copy that SIGHUP uses.
+    pub fn reload(&self) -> Reload {
+        self.reload.clone()
     }
 
     /// Stops in the order of the data, within 10 s: nothing new comes in, what was accepted is synced, the
@@ -116,64 +139,87 @@ impl Pipeline {
     }
 }
 
+/// Registry and masking rules can be had anew while the daemon runs. The whole file is checked before any of it
+/// is taken, so a bad one changes nothing.
+fn reloading(
+    masking: &Masking,
+    rollup: &Rollup,
+    again: impl Fn() -> Result<Config, config::Error> + Send + Sync + 'static,
+) -> Reload {
+    let (masking, rollup) = (masking.clone(), rollup.clone());
+    Reload::new(move || match again() {
+        Ok(config) => {
+            let providers = config.rollup.registry.providers.len();
+            masking.reload(config.mask);
+            rollup.reload(config.rollup.registry);
+            tracing::info!("reloaded {providers} providers and the masking rules; all else takes a restart");
+            Ok(())
+        }
+        Err(error) => {
+            tracing::error!("not reloaded, the old configuration stays: {error}");
+            Err(error.to_string())
+        }
+    })
+}
+
 /// The path of a batch while its sender waits.
 #[derive(Clone)]
 struct Path {
     masking: Masking,
     journal: Journal,
+    rollup: Rollup,
     outcomes: Arc<Outcomes>,
 }
 
 impl Sink for Path {
     async fn accept(&self, batch: ReceivedBatch) -> Result<Accepted, Refusal> {
-        let Masked { batch, rejected_spans } = self.masking.apply(batch).map_err(|malformed| {
+        let Masked { batch, notices, rejected_spans } = self.masking.apply(batch).map_err(|malformed| {
             Refusal::Malformed(format!("the body is not an OTLP trace export request: {malformed}"))
         })?;
+        if let Some(notices) = notices {
+            self.rollup.notices(&notices);
+        }
         if batch.spans() > 0 {
-            self.journal.append(batch).await.map_err(refusal)?;
+            self.keep(self.rollup.recognised(batch)).await?;
         }
         self.outcomes.invalid_spans(u64::from(rejected_spans));
         Ok(Accepted { rejected_spans })
     }
 }
 
-fn refusal(refused: Refused) -> Refusal {
-    Refusal::Overload { reason: refused.to_string(), retry_after: RETRY_AFTER }
+impl Path {
+    /// Appends the batch. What cannot be kept is rolled up all the same, so that the verdicts go on; whoever waits
+    /// for an answer brings it again, on the local socket it is lost.
+    async fn keep(&self, batch: MaskedBatch) -> Result<(), Refusal> {
+        let spans = u64::from(batch.spans());
+        let refused = match self.journal.append(batch.clone()).await {
+            Ok(_) => return Ok(()),
+            Err(refused) => refused,
+        };
+        let lost = match refused {
+            Refused::Known => {
+                self.outcomes.known(spans);
+                return Ok(());
+            }
+            Refused::Overlaps => return Err(Refusal::Overlaps),
+            Refused::Full { .. } => Some(Lost::JournalFull),
+            Refused::Disk(_) => Some(Lost::JournalUnwritable),
+            // The other copy has its own answer, and a stopping daemon judges nothing any more.
+            Refused::BeingWritten | Refused::Closed => None,
+        };
+        match (lost, batch.came_by()) {
+            (Some(reason), Some(Transport::Local)) => {
+                self.rollup.roll_up_unkept(&batch);
+                self.outcomes.lost(reason, spans);
+            }
+            (Some(_), _) => self.rollup.roll_up_refused(&batch),
+            (None, _) => {}
+        }
+        Err(Refusal::Overload { reason: refused.to_string(), retry_after: RETRY_AFTER })
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::command::load::payload;
-    use crate::demo::Random;
-    use crate::outcome::Transport;
-
-    use super::*;
-
-    const NOW: u64 = 1_800_000_000_000_000_000;
-
-    #[tokio::test]
-    async fn the_spans_of_a_sender_that_hangs_up_are_counted_all_the_same() {
-        let dir = tempfile::tempdir().unwrap();
-        let outcomes = Arc::<Outcomes>::default();
-        let config = journal::Config {
-            dir: dir.path().to_owned(),
-            segment_size: 1 << 20,
-            max_size: 1 << 30,
-            max_age: Duration::from_secs(60),
-            durability: journal::Durability::Process,
-        };
-        let journal = journal::start(config, Clock::manual(NOW), Arc::clone(&outcomes)).unwrap();
-        let masking = Masking::new(Arc::new(spanmill_mask::Masker::standard()), Arc::clone(&outcomes));
-        let path = Path { masking, journal: journal.clone(), outcomes: Arc::clone(&outcomes) };
-        let body = payload::request(&mut Random::new(1), 10, NOW).into();
-        let batch = ReceivedBatch { body, transport: Transport::Grpc, received_unix_ns: NOW, hops: 0 };
-        tokio::select! {
-            biased;
-            // The writer may be quick; the claim holds either way.
-            _ = path.accept(batch) => {}
-            () = std::future::ready(()) => {}
-        }
-        journal.close().await;
-        assert_eq!((outcomes.received_total(), journal.spans()), (10, 10));
-    }
-}
+mod keep_tests;
+#[cfg(test)]
+mod reload_tests;

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::get;
+use axum::routing::{get, post};
 use tokio::sync::watch;
 
 use super::facts::Facts;
 use super::problem::{unknown_method, unknown_path};
-use super::{Config, events, guard, health, metrics, page, providers, series, stats, traces};
+use super::{Config, detail, events, guard, health, metrics, page, providers, reload, series, stats, traces};
 
 pub(super) struct Api {
     pub(super) config: Config,
@@ -38,6 +38,11 @@ pub(super) fn router(api: Arc<Api>) -> Router {
     Router::new()
         .route("/api/v1/providers", get(providers::list))
         .route("/api/v1/providers/{name}/series", get(series::of))
+        .route("/api/v1/providers/{name}/breakdown", get(detail::breakdown))
+        .route("/api/v1/providers/{name}/exemplars", get(detail::exemplars))
+        .route("/api/v1/providers/{name}/heatmap", get(series::heatmap))
+        .route("/api/v1/unmapped", get(detail::unmapped))
+        .route("/-/reload", post(reload::reload))
         .route("/api/v1/stats", get(stats::stats))
         .route("/api/v1/events", get(events::stream))
         .route("/api/v1/traces/{trace_id}", get(traces::find))

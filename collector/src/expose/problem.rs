@@ -22,6 +22,10 @@ impl Problem {
         Problem { status: StatusCode::NOT_FOUND, error: error.into(), hint: hint.into() }
     }
 
+    pub(super) fn no_provider(name: &str) -> Problem {
+        Problem::not_found(format!("no provider '{name}'"), "/api/v1/providers lists those that are known")
+    }
+
     pub(super) fn unavailable(error: impl Into<String>, hint: impl Into<String>) -> Problem {
         Problem { status: StatusCode::SERVICE_UNAVAILABLE, error: error.into(), hint: hint.into() }
     }
@@ -55,7 +59,7 @@ pub(super) async fn unknown_path(uri: Uri) -> Problem {
 pub(super) async fn unknown_method() -> Problem {
     Problem {
         status: StatusCode::METHOD_NOT_ALLOWED,
-        error: "this path is only read".to_owned(),
-        hint: "use GET".to_owned(),
+        error: "this path does not know this method".to_owned(),
+        hint: "use GET; POST is for /-/reload alone".to_owned(),
     }
 }

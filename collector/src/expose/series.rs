@@ -1,4 +1,4 @@
-//! `GET /api/v1/providers/{name}/series?from=&to=&step=`: one provider over time.
+//! `GET /api/v1/providers/{name}/series?from=&to=&step=`, and `heatmap`: one provider over time.
 
 use std::sync::Arc;
 
@@ -42,11 +42,20 @@ pub(super) async fn of(
 ) -> Result<Response, Problem> {
     let (Path(name), Query(params)) = (name?, params?);
     let Range { from_s, to_s, step_s } = range(&params, api.facts.unix_ns() / 1_000_000_000)?;
-    let Some(series) = api.facts.series(&name, from_s, to_s, step_s) else {
-        let hint = "/api/v1/providers lists those that are known";
-        return Err(Problem::not_found(format!("no provider '{name}'"), hint));
-    };
+    let series = api.facts.series(&name, from_s, to_s, step_s).ok_or_else(|| Problem::no_provider(&name))?;
     Ok(Json(Answer { series, annotations: [], verdicts: [] }).into_response())
+}
+
+/// `GET /api/v1/providers/{name}/heatmap?from=&to=&step=`
+pub(super) async fn heatmap(
+    State(api): State<Arc<Api>>,
+    name: Result<Path<String>, PathRejection>,
+    params: Result<Query<Params>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let (Path(name), Query(params)) = (name?, params?);
+    let Range { from_s, to_s, step_s } = range(&params, api.facts.unix_ns() / 1_000_000_000)?;
+    let map = api.facts.heatmap(&name, from_s, to_s, step_s).ok_or_else(|| Problem::no_provider(&name))?;
+    Ok(Json(map).into_response())
 }
 
 /// Unix seconds, `from_s` before `to_s`.

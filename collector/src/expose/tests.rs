@@ -22,10 +22,13 @@ use tokio::sync::watch;
 
 use super::facts::Facts;
 use super::{Config, Server, serve};
-use crate::journal::{Position, Record};
+use crate::journal::{Found, Position, Record};
 use crate::mask::MaskedBatch;
 use crate::outcome::{Outcomes, Rejected, Transport};
-use crate::rollup::{self, Baseline, Board, Conversion, Durations, Figures, Point, Series, Totals, Verdict};
+use crate::rollup::{
+    self, Baseline, Board, BreakdownTable, Column, Conversion, Dimension, Durations, Exemplar, Figures,
+    Heatmap, Kind, Part, Point, Row, Series, Totals, TotalsExemplar, UnmappedPeer, Verdict,
+};
 use crate::{forward, journal, listen};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -37,11 +40,14 @@ struct Known {
     outcomes: Outcomes,
     draining: AtomicBool,
     journal_writable: AtomicBool,
+    journal_full: AtomicBool,
     recovered: AtomicBool,
     board: watch::Sender<Arc<Board>>,
     totals: Vec<Totals>,
     destination: Mutex<forward::Status>,
     batches: Vec<MaskedBatch>,
+    not_searched: u64,
+    reload: Mutex<Result<(), String>>,
 }
 
 impl Known {
@@ -55,11 +61,14 @@ impl Known {
             outcomes,
             draining: AtomicBool::new(false),
             journal_writable: AtomicBool::new(true),
+            journal_full: AtomicBool::new(false),
             recovered: AtomicBool::new(true),
             board: watch::Sender::new(Arc::new(board(NOW_S, 60))),
             totals: vec![totals("sberbank")],
             destination: Mutex::new(destination),
             batches: Vec::new(),
+            not_searched: 0,
+            reload: Mutex::new(Ok(())),
         }
     }
 }
@@ -93,6 +102,46 @@ impl Facts for Known {
     fn totals(&self) -> Vec<Totals> {
         self.totals.clone()
     }
+    fn breakdown(&self, name: &str, by: Dimension, _window: Duration) -> Option<BreakdownTable> {
+        let part = |count| Part {
+            count,
+            share: Some(count as f64 / 100.0),
+            failure_ratio: None,
+            p50_ms: Some(1.0),
+            p95_ms: None,
+            p99_ms: None,
+        };
+        let rows = vec![Row { key: "10.1.2.3:443".to_owned(), part: part(90) }];
+        (name == "sberbank").then(|| BreakdownTable { by: by.name(), rows, other: part(10), lost_keys: 3 })
+    }
+    fn exemplars(&self, name: &str, kind: Kind, _window: Duration) -> Option<Vec<Exemplar>> {
+        let exemplar = Exemplar {
+            trace_id: "4bf92f3577b34da6a3ce929d0e0e4736".to_owned(),
+            span_id: "0101010101010101".to_owned(),
+            at: rollup::rfc3339(NOW_S * 1_000_000_000),
+            operation: format!("{kind:?}"),
+            service: "shop".to_owned(),
+            host: "h7".to_owned(),
+            ms: 3071.0,
+            outcome: "timeout",
+        };
+        (name == "sberbank").then(|| vec![exemplar])
+    }
+    fn heatmap(&self, name: &str, from_s: u64, to_s: u64, step_s: u64) -> Option<Heatmap> {
+        let column = |t| Column { t, counts: vec![0, 3], timeout: 0, failed: 2 };
+        let columns = (from_s..to_s).step_by(step_s as usize).map(column).collect();
+        (name == "sberbank").then(|| Heatmap { step_s, bounds_ms: vec![1.0, 1.41], columns })
+    }
+    fn unmapped(&self) -> Vec<UnmappedPeer> {
+        let (peer, rule) = ("api.newbank.example".to_owned(), "[[provider]]".to_owned());
+        vec![UnmappedPeer { peer, count: 512, services: vec!["shop".to_owned()], rule }]
+    }
+    fn skews(&self) -> Vec<(String, f64)> {
+        vec![("h9".to_owned(), 599.5)]
+    }
+    fn reload(&self) -> Result<(), String> {
+        self.reload.lock().unwrap().clone()
+    }
     fn rollup(&self) -> rollup::Stats {
         rollup::Stats { spans: 100, rolled_up: 40, late: 4, too_late: 1, ..Default::default() }
     }
@@ -102,12 +151,15 @@ impl Facts for Known {
     fn destinations(&self) -> Vec<(String, forward::Status)> {
         vec![("jaeger".to_owned(), self.destination.lock().unwrap().clone())]
     }
-    fn recent(&self, _bytes: u64, visit: &mut dyn FnMut(&Record) -> bool) -> io::Result<()> {
+    fn journal_full(&self) -> bool {
+        self.journal_full.load(Ordering::Relaxed)
+    }
+    fn find(&self, _: &[u8; 16], visit: &mut dyn FnMut(&Record) -> bool) -> io::Result<Found> {
         self.batches.iter().cloned().all(|batch| {
             let position = Position(0);
             visit(&Record { position, next: position, spans_before: 0, batch })
         });
-        Ok(())
+        Ok(Found { not_searched: self.not_searched })
     }
 }
 
@@ -138,6 +190,7 @@ fn figures(name: &str) -> Figures {
         failed_p95_ms: None,
         in_flight: Some(19),
         oldest_in_flight_ms: Some(3120),
+        in_flight_ages: Some([15, 2, 2, 0, 0, 0, 0]),
         baseline: Some(Baseline { p95_ms: 640.0, failure_ratio: 0.002, calls_per_s: 40.0 }),
         verdict: Verdict::Learning,
         since: None,
@@ -175,8 +228,17 @@ fn point(t: u64) -> Point {
 fn totals(provider: &str) -> Totals {
     // Three calls of 0.2 s, one of 200 s.
     let at_most = rollup::BUCKETS_S.iter().map(|bound| if *bound < 0.2 { 0 } else { 3 }).collect();
+    let exemplar = TotalsExemplar {
+        outcome: "ok",
+        seconds: 0.2,
+        trace_id: "4bf92f3577b34da6a3ce929d0e0e4736".to_owned(),
+        span_id: "0101010101010101".to_owned(),
+        at_s: 1_795_378_502.25,
+    };
     Totals {
         provider: provider.to_owned(),
+        bounds_s: rollup::BUCKETS_S.to_vec(),
+        exemplars: vec![exemplar],
         calls: vec![("authorize".to_owned(), "ok", 3), ("authorize".to_owned(), "timeout", 1)],
         durations: vec![Durations { outcome: "ok", sum_s: 200.6, count: 4, at_most }],
     }
@@ -194,7 +256,7 @@ fn daemon(facts: Known) -> Daemon {
 
 fn daemon_with(facts: Known, jaeger_ui: Option<&str>) -> Daemon {
     let address: SocketAddr = "127.0.0.1:0".parse().unwrap();
-    let config = Config { listen: address, jaeger_ui: jaeger_ui.map(str::to_owned) };
+    let config = Config { listen: address, tls: None, jaeger_ui: jaeger_ui.map(str::to_owned) };
     let facts = Arc::new(facts);
     let server = serve(config, listen::bind(address).unwrap(), Arc::clone(&facts) as Arc<dyn Facts>).unwrap();
     Daemon { server, facts }

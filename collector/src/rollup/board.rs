@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use super::figures::{Board, Conversion, Figures, Point, Series, Verdict, rfc3339};
+use super::counts::Counts;
+use super::figures::{Board, Conversion, Figures, Point, Series, Verdict, ms, rfc3339};
+use super::flight::InFlight;
 use super::fold::Fold;
 use super::outcome::Outcome;
 use super::provider::Provider;
 use super::registry::Registry;
+use super::settled::STORED_S;
 use super::window::{SECONDS, Sum};
 
 /// A clock may be ahead of ours by 2 s and the present second is not over: both are part of now.
@@ -19,6 +22,7 @@ impl Fold {
         let window_s = window.as_secs().clamp(1, SECONDS);
         let Fold { providers, registry, sum, .. } = self;
         let mut providers: Vec<Figures> = providers
+            .list
             .iter()
             .map(|provider| {
                 sum.clear();
@@ -31,18 +35,17 @@ impl Fold {
     }
 
     /// One provider in steps of `step_s`, from the step that `from_s` is in up to `to_s`, which is not part of
-    /// it. Reaches back 15 min.
+    /// it. Reaches back 15 min; what was kept from before the start comes in steps of at least 10 s.
     pub fn series(&mut self, now_ns: u64, name: &str, from_s: u64, to_s: u64, step_s: u64) -> Option<Series> {
         let now_s = now_ns / 1_000_000_000;
-        let step_s = step_s.clamp(1, SECONDS);
-        let from_s = from_s.max(begin(now_s, SECONDS)) / step_s * step_s;
-        let to_s = to_s.min(now_s + AHEAD_S);
-        let provider = &self.providers[*self.by_name.get(name)?];
+        let provider = self.providers.find(name)?;
+        let (from_s, to_s, step_s) = range(provider, now_s, from_s, to_s, step_s);
         let sum = &mut self.sum;
         let points = (from_s..to_s).step_by(step_s as usize).map(|t| {
             sum.clear();
-            provider.window.sum_into(t, (t + step_s).min(to_s), sum);
-            point(t, sum)
+            let end = (t + step_s).min(to_s);
+            provider.window.sum_into(t, end, sum);
+            point(t, sum, provider.flight.most(t, end))
         });
         Some(Series { name: name.to_owned(), step_s, points: points.collect() })
     }
@@ -53,12 +56,20 @@ fn begin(now_s: u64, window_s: u64) -> u64 {
     (now_s + 1).saturating_sub(window_s)
 }
 
+/// What of a range is there, in steps that are fine enough for what was kept.
+pub fn range(provider: &Provider, now_s: u64, from_s: u64, to_s: u64, step_s: u64) -> (u64, u64, u64) {
+    let (from_s, to_s) = (from_s.max(begin(now_s, SECONDS)), to_s.min(now_s + AHEAD_S));
+    let is_coarse = provider.window.is_coarse(from_s, to_s);
+    let step_s = step_s.clamp(if is_coarse { STORED_S } else { 1 }, SECONDS);
+    (from_s / step_s * step_s, to_s, step_s)
+}
+
 fn figures(provider: &Provider, registry: &Registry, sum: &Sum, now_s: u64, window_s: u64) -> Figures {
     let counts = &sum.counts;
     let calls = counts.calls();
     let [p50_ms, p95_ms, p99_ms] = answered_ms(sum);
-    let conversion =
-        |minutes: u64| provider.window.counts(begin(now_s, minutes * 60), now_s + AHEAD_S).conversion();
+    let conversion = conversion(provider, now_s);
+    let flight = provider.flight.present();
     let table = provider.registered.map(|table| registry.provider(table));
     Figures {
         name: provider.name.clone(),
@@ -73,19 +84,16 @@ fn figures(provider: &Provider, registry: &Registry, sum: &Sum, now_s: u64, wind
         connect: counts.of(Outcome::Connect),
         cancelled: counts.of(Outcome::Cancelled),
         failure_ratio: counts.failure_ratio(),
-        conversion: Conversion {
-            minutes_5: conversion(5),
-            minutes_10: conversion(10),
-            minutes_15: conversion(15),
-        },
+        conversion,
         p50_ms,
         p95_ms,
         p99_ms,
         max_ms: (calls > 0).then(|| ms(counts.max_ns)),
         sum_ms: ms(counts.sum_ns),
         failed_p95_ms: sum.other.quantiles([0.95]).map(|[p95]| ms(p95.min(counts.max_ns))),
-        in_flight: None,
-        oldest_in_flight_ms: None,
+        in_flight: flight.map(|flight| flight.calls),
+        oldest_in_flight_ms: flight.map(|flight| flight.oldest_ns / 1_000_000),
+        in_flight_ages: flight.map(|flight| flight.ages),
         baseline: None,
         verdict: Verdict::Learning,
         since: None,
@@ -99,6 +107,18 @@ fn figures(provider: &Provider, registry: &Registry, sum: &Sum, now_s: u64, wind
     }
 }
 
+/// Over 5, 10 and 15 minutes; each second is looked at once.
+fn conversion(provider: &Provider, now_s: u64) -> Conversion {
+    let mut counts = Counts::default();
+    let mut end = now_s + AHEAD_S;
+    let [minutes_5, minutes_10, minutes_15] = [5, 10, 15].map(|minutes| {
+        let from = begin(now_s, minutes * 60);
+        counts.merge(&provider.window.counts(from, std::mem::replace(&mut end, from)));
+        counts.conversion()
+    });
+    Conversion { minutes_5, minutes_10, minutes_15 }
+}
+
 /// p50, p95 and p99 of what was answered; a bucket's upper end may lie above the longest call, they do not.
 fn answered_ms(sum: &Sum) -> [Option<f64>; 3] {
     match sum.answered.quantiles([0.5, 0.95, 0.99]) {
@@ -107,7 +127,7 @@ fn answered_ms(sum: &Sum) -> [Option<f64>; 3] {
     }
 }
 
-fn point(t: u64, sum: &Sum) -> Point {
+fn point(t: u64, sum: &Sum, flight: Option<InFlight>) -> Point {
     let counts = &sum.counts;
     let [p50_ms, p95_ms, p99_ms] = answered_ms(sum);
     Point {
@@ -125,12 +145,7 @@ fn point(t: u64, sum: &Sum) -> Point {
         p99_ms,
         max_ms: (counts.calls() > 0).then(|| ms(counts.max_ns)),
         sum_ms: ms(counts.sum_ns),
-        in_flight: None,
-        oldest_in_flight_ms: None,
+        in_flight: flight.map(|flight| flight.calls),
+        oldest_in_flight_ms: flight.map(|flight| flight.oldest_ns / 1_000_000),
     }
-}
-
-/// Milliseconds to the microsecond: what is finer is below the error of a bucket.
-fn ms(ns: u64) -> f64 {
-    (ns as f64 / 1e3).round() / 1e3
 }

@@ -2,80 +2,117 @@
 //!
 //! Knows no thread and no clock of its own, so the same records always give the same figures.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
-use spanmill_proto::otlp::{request, resource_spans, scope_spans};
-use spanmill_proto::wire::{Fields, Malformed};
-
-use super::Config;
-use super::cache::{Cache, Target};
-use super::environment::Environments;
-use super::name::{self, Clues, Operation, Who};
-use super::operations::Operations;
-use super::outcome;
-use super::provider::Provider;
+use super::counts::Sample;
+use super::latency::bucket;
+use super::names::Texts;
+use super::observed::{Finished, Labels, Name, Observed, Unseen};
+use super::open::OpenCalls;
+use super::outcome::Outcome;
+use super::providers::Providers;
 use super::registry::Registry;
-use super::span::{self, Call, Resource};
-use super::window::{SECONDS, Sample, Sum, Window};
-use super::{Stats, Totals};
-use crate::mask::MaskedBatch;
+use super::settled::Settling;
+use super::skew::{AHEAD_NS, Skews};
+use super::unmapped::Unmapped;
+use super::window::{SECONDS, Sum};
+use super::{Config, Stats};
 
 /// A span that ended this long before it arrived is late: SDKs batch for 5 s, queues hold some more.
 const LATE_NS: u64 = 30_000_000_000;
-/// A clock that is ahead by less is not worth a word.
-const AHEAD_NS: u64 = 2_000_000_000;
 /// What ended earlier has no slot left.
 const TOO_LATE_NS: u64 = SECONDS * 1_000_000_000;
-/// Where providers beyond the limit are counted.
-const OTHER: &str = "_other";
+/// Calls of before the start that the detector is shown: the longest of its windows.
+const SHOWN_AGAIN_NS: u64 = 60_000_000_000;
 
 #[derive(Debug)]
 pub struct Fold {
     pub(super) registry: Registry,
-    providers_max: usize,
-    operations_max: usize,
-    environments: Environments,
-    cache: Cache,
-    pub(super) providers: Vec<Provider>,
-    pub(super) by_name: HashMap<String, usize>,
-    stats: Stats,
+    pub(super) providers: Providers,
+    pub(super) skews: Skews,
+    pub(super) settling: Settling,
+    pub(super) open: OpenCalls,
+    pub(super) unmapped: Unmapped,
+    pub(super) stats: Stats,
     /// Records that arrived before are in the windows, not in the counters: an earlier process counted them.
     started_unix_ns: u64,
+    unseen: Unseen,
     pub(super) sum: Sum,
 }
 
 /// What is the same for all spans of a batch.
-#[derive(Clone, Copy)]
-struct Arrival {
-    unix_ns: u64,
-    is_new: bool,
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Arrival {
+    pub unix_ns: u64,
+    /// It is in the counters.
+    pub is_new: bool,
+    /// The detector is shown it.
+    pub is_shown: bool,
+    /// Its spans come with the journal.
+    pub only_notices: bool,
+}
+
+/// What is the same for all spans of a resource.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Origin {
+    pub environment: u8,
+    pub service: Name,
+    pub host: Name,
+    /// By how much the host's clock is ahead.
+    pub ahead_ns: u64,
+    /// The newest end that the host has sent, by its clock.
+    pub newest_ns: u64,
+}
+
+/// When a call ended, by our clock.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct End {
+    pub unix_ns: u64,
+    pub is_late: bool,
+}
+
+/// One finished call, however it came.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ended {
+    /// Place of its provider.
+    pub at: usize,
+    /// Number among the provider's operations.
+    pub operation: usize,
+    pub labels: Labels,
+    pub outcome: Outcome,
+    pub converts: bool,
+    pub end: End,
+    pub duration_ns: u64,
+    pub weight: u64,
+    pub trace_id: [u8; 16],
+    pub span_id: u64,
 }
 
 impl Fold {
     pub fn new(config: Config, started_unix_ns: u64) -> Fold {
         let mut fold = Fold {
             registry: Registry::new(config.registry),
-            providers_max: config.providers_max,
-            operations_max: config.operations_max,
-            environments: Environments::new(&config.production),
-            cache: Cache::default(),
-            providers: Vec::new(),
-            by_name: HashMap::new(),
+            providers: Providers::new(config.providers_max, config.operations_max, &config.production),
+            skews: Skews::default(),
+            settling: Settling::default(),
+            open: OpenCalls::default(),
+            unmapped: Unmapped::default(),
             stats: Stats::default(),
             started_unix_ns,
+            unseen: Unseen::default(),
             sum: Sum::default(),
         };
-        // Their places are reserved, and they are on the board before their first call.
-        for table in 0..fold.registry.providers().len() {
-            if !fold.registry.provider(table).internal {
-                fold.admit(&Who::Registered(table), 0);
-            }
-        }
+        fold.providers.reserve(&fold.registry);
         fold
     }
 
     pub fn stats(&self) -> Stats {
-        self.stats
+        Stats {
+            unsaved_windows: self.settling.lost(),
+            open_calls_lost: self.open.lost(),
+            providers_replaced: self.providers.replaced,
+            ..self.stats
+        }
     }
 
     /// `spans` in all could not be read from the journal.
@@ -83,154 +120,94 @@ impl Fold {
         self.stats.missed = spans;
     }
 
-    pub fn totals(&self) -> Vec<Totals> {
-        self.providers.iter().map(Provider::totals).collect()
+    /// The texts of the names that [`Fold::observed`] gives as numbers.
+    pub fn texts(&self) -> Arc<Texts> {
+        self.providers.names.texts()
     }
 
-    /// Adds all spans of a batch. The mask stage has checked that it is well-formed; should it not be, the
-    /// rest of it is left out and that is counted.
-    pub fn add(&mut self, batch: &MaskedBatch) {
-        let unix_ns = batch.received_unix_ns();
-        let arrival = Arrival { unix_ns, is_new: unix_ns >= self.started_unix_ns };
-        let before = self.stats;
-        self.stats.spans += u64::from(batch.spans());
-        if self.request(batch.bytes(), arrival).is_err() {
-            self.stats.unreadable_batches += 1;
-        }
-        if !arrival.is_new {
-            self.stats = before;
-        }
+    /// What has finished since this was last asked.
+    pub fn observed(&mut self) -> Observed {
+        let (finished, lost) = self.unseen.take();
+        Observed { finished, open: self.open.all(), lost }
     }
 
-    fn request(&mut self, message: &[u8], arrival: Arrival) -> Result<(), Malformed> {
-        let mut fields = Fields::of(message);
-        while let Some(resource_spans) = fields.next()? {
-            if resource_spans.number != request::RESOURCE_SPANS {
-                continue;
+    pub(super) fn arrival(&self, unix_ns: u64) -> Arrival {
+        let is_new = unix_ns >= self.started_unix_ns;
+        let is_shown = unix_ns + SHOWN_AGAIN_NS >= self.started_unix_ns;
+        Arrival { unix_ns, is_new, is_shown, only_notices: false }
+    }
+
+    /// Counts a finished call; as how many.
+    #[inline]
+    pub(super) fn ended(&mut self, ended: &Ended, arrival: Arrival) -> u64 {
+        let Ended { outcome, converts, duration_ns, weight, end, .. } = *ended;
+        let provider = self.providers.at(ended.at);
+        let calls = provider.carry.calls(outcome, weight);
+        let sample = Sample { outcome, duration_ns, bucket: bucket(duration_ns), calls, converts };
+        provider.call(ended.operation, end.unix_ns, &sample, end.is_late, arrival.is_new);
+        provider.breakdown.call(&ended.labels, end.unix_ns / 1_000_000_000, &sample);
+        let finished = Finished {
+            labels: ended.labels,
+            outcome,
+            end_unix_ns: end.unix_ns,
+            duration_ns,
+            received_unix_ns: arrival.unix_ns,
+            trace_id: ended.trace_id,
+            span_id: ended.span_id,
+            weight,
+            converts,
+        };
+        // What is kept would be pinned for the forwarder, through pipeline.rs, if it ever left out anything.
+        provider.exemplars.call(&finished);
+        if arrival.is_shown {
+            self.unseen.push(finished);
+        }
+        calls
+    }
+
+    /// The time to count at: that of the end, by the clock put right, unless that is too old (`None`) or lies
+    /// ahead of the arrival all the same.
+    pub(super) fn end(&mut self, end_ns: u64, origin: &mut Origin, arrival: Arrival) -> Option<End> {
+        origin.newest_ns = origin.newest_ns.max(end_ns);
+        let latest_ns = arrival.unix_ns.saturating_add(AHEAD_NS);
+        if end_ns > latest_ns {
+            self.stats.from_the_future += 1;
+            if end_ns.saturating_sub(origin.ahead_ns) > latest_ns {
+                origin.ahead_ns = self.skews.saw(origin.host, arrival.unix_ns, end_ns);
             }
-            let resource = Resource::read(&resource_spans)?;
-            let environment = self.environments.number(resource.environment.get());
-            let mut fields = resource_spans.message()?;
-            while let Some(scope_spans) = fields.next()? {
-                if scope_spans.number == resource_spans::SCOPE_SPANS {
-                    self.scope(scope_spans.message()?, environment, arrival)?;
-                }
-            }
         }
-        Ok(())
-    }
-
-    fn scope(&mut self, mut fields: Fields<'_>, environment: u8, arrival: Arrival) -> Result<(), Malformed> {
-        while let Some(field) = fields.next()? {
-            if field.number == scope_spans::SPANS
-                && let Some(call) = span::read(field.bytes()?)?
-            {
-                self.call(&call, environment, arrival)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn call(&mut self, call: &Call<'_>, environment: u8, arrival: Arrival) -> Result<(), Malformed> {
-        let target = self.target(call, environment);
-        let Some(provider) = target.provider else { return Ok(()) };
-        self.stats.name_conflicts += u64::from(target.conflict);
-        let Some(end_ns) = self.end(call, arrival.unix_ns) else { return Ok(()) };
-        self.stats.rolled_up += 1;
-        let provider = &mut self.providers[provider];
-        if call.is_attempt {
-            provider.window.attempt(end_ns / 1_000_000_000);
-            return Ok(());
-        }
-        let table = provider.registered.map(|table| self.registry.provider(table));
-        let verdict = outcome::decide(call, table)?;
-        let operation = provider.operations.number(&Operation::of(call, table));
-        let converts = provider.operations.converts(operation, verdict.because.is_business());
-        self.stats.backwards += u64::from(call.end_ns < call.start_ns);
-        let duration_ns = call.end_ns.saturating_sub(call.start_ns);
-        let sample = Sample { outcome: verdict.outcome, duration_ns, converts };
-        provider.call(operation, end_ns, &sample, arrival.is_new);
-        Ok(())
-    }
-
-    /// The second to count in: that of the end, unless that is too old (`None`) or lies ahead of the arrival.
-    fn end(&mut self, call: &Call<'_>, arrival_ns: u64) -> Option<u64> {
-        let age_ns = arrival_ns.saturating_sub(call.end_ns);
-        if age_ns > TOO_LATE_NS {
+        let right_ns = end_ns.saturating_sub(origin.ahead_ns);
+        let unix_ns = if right_ns > latest_ns { arrival.unix_ns } else { right_ns };
+        let age_ns = arrival.unix_ns.saturating_sub(unix_ns);
+        if age_ns > TOO_LATE_NS || unix_ns / 1_000_000_000 < self.settling.floor_s() {
             self.stats.too_late += 1;
             return None;
         }
-        self.stats.late += u64::from(age_ns > LATE_NS);
-        let is_ahead = call.end_ns > arrival_ns.saturating_add(AHEAD_NS);
-        self.stats.from_the_future += u64::from(is_ahead);
-        Some(if is_ahead { arrival_ns } else { call.end_ns })
-    }
-
-    #[inline]
-    fn target(&mut self, call: &Call<'_>, environment: u8) -> Target {
-        let clues = Clues::of(&call.peer, &self.registry);
-        if let Some(target) = self.cache.find(environment, &clues) {
-            return target;
-        }
-        let named = name::name(&clues, &self.registry);
-        let target = Target { provider: self.admit(&named.who, environment), conflict: named.conflict };
-        self.cache.remember(target);
-        target
-    }
-
-    /// The place of a provider; a new one takes the next while there is room, then `_other` is all there is.
-    fn admit(&mut self, who: &Who, environment: u8) -> Option<usize> {
-        let (name, table) = match who {
-            Who::Internal => return None,
-            Who::Discovered(name) => (name, None),
-            Who::Registered(table) => (&self.registry.provider(*table).name, Some(*table)),
-        };
-        let name = self.environments.qualify(name, environment);
-        if let Some(&at) = self.by_name.get(&name) {
-            return Some(at);
-        }
-        let stays = table.is_some() && environment == 0;
-        if stays || self.providers.len() < self.providers_max {
-            return Some(self.insert(name, table, stays));
-        }
-        match self.by_name.get(OTHER) {
-            Some(&at) => Some(at),
-            None => Some(self.insert(OTHER.to_owned(), None, false)),
-        }
-    }
-
-    fn insert(&mut self, name: String, registered: Option<usize>, stays: bool) -> usize {
-        let conversion = registered.map(|table| self.registry.provider(table).conversion_operations.clone());
-        self.by_name.insert(name.clone(), self.providers.len());
-        self.providers.push(Provider {
-            name,
-            registered,
-            stays,
-            operations: Operations::new(self.operations_max, conversion.unwrap_or_default()),
-            window: Window::default(),
-            counters: Default::default(),
-            last_ok_ns: 0,
-        });
-        self.providers.len() - 1
+        let is_late = age_ns > LATE_NS;
+        self.stats.late += u64::from(is_late);
+        Some(End { unix_ns, is_late })
     }
 
     /// Once a second: old seconds go, and with them the providers that had no call for 15 min.
     pub fn tick(&mut self, now_ns: u64) {
         let now_s = now_ns / 1_000_000_000;
-        for provider in &mut self.providers {
-            provider.window.tick(now_s);
-        }
-        let before = self.providers.len();
-        self.providers.retain(|provider| provider.stays || !provider.window.is_empty());
-        if self.providers.len() < before {
-            // The places have moved.
-            self.cache.clear();
-            let names = self.providers.iter().enumerate();
-            self.by_name = names.map(|(at, provider)| (provider.name.clone(), at)).collect();
-        }
+        self.skews.tick(now_s);
+        self.unmapped.tick(now_s);
+        self.count_open(now_ns);
+        self.settle(now_s);
+    }
+
+    /// Another registry from now on. What was counted before stays with the name that it had then.
+    pub fn reload(&mut self, registry: super::registry::Config) {
+        self.registry = Registry::new(registry);
+        self.providers.reload(&self.registry);
+        self.unmapped.clear();
     }
 }
 
+#[cfg(test)]
+#[path = "bounds_tests.rs"]
+mod bounds_tests;
 #[cfg(test)]
 #[path = "fold_tests.rs"]
 mod tests;

@@ -29,11 +29,14 @@ pub struct Thread {
 }
 
 impl Thread {
-    pub fn spawn(journal: Journal, shared: Arc<Shared>) -> Thread {
+    /// Follows the journal from `stored` on, or without it through its last 15 minutes. What is stored goes up to
+    /// `stored_ns`.
+    pub fn spawn(journal: Journal, shared: Arc<Shared>, stored: Option<Position>, stored_ns: u64) -> Thread {
         let of_thread = Arc::clone(&shared);
+        let unkept = Unkept { stored_ns, started_ns: shared.clock.unix_ns() };
         let handle = thread::Builder::new()
             .name("rollup".to_owned())
-            .spawn(move || follow(&journal, &of_thread))
+            .spawn(move || follow(&journal, &of_thread, stored, &unkept))
             .expect("the process may start a thread; without it there is nothing to show");
         Thread { shared, handle: Mutex::new(Some(handle)) }
     }
@@ -57,18 +60,33 @@ impl Drop for Thread {
     }
 }
 
-fn follow(journal: &Journal, shared: &Shared) {
-    let since_ns = shared.clock.unix_ns().saturating_sub(SECONDS * 1_000_000_000);
+fn follow(journal: &Journal, shared: &Shared, stored: Option<Position>, unkept: &Unkept) {
     let end = *journal.end().borrow();
-    let begin = first_since(journal, since_ns).unwrap_or_else(|error| {
-        tracing::warn!(%error, "roll-up: cannot look for the last 15 minutes, reading the journal from its end");
-        end
-    });
+    // Records before it are passed over; after a stored position each one counts.
+    let mut since_ns = shared.clock.unix_ns().saturating_sub(SECONDS * 1_000_000_000);
+    let begin = match stored {
+        Some(position) if position <= end => {
+            since_ns = 0;
+            position
+        }
+        _ => {
+            if stored.is_some() {
+                tracing::warn!(
+                    "roll-up: the journal is not the one that was stored; reading its last 15 minutes"
+                );
+            }
+            first_since(journal, since_ns).unwrap_or_else(|error| {
+                tracing::warn!(%error, "roll-up: cannot look for the last 15 minutes, reading the journal from its end");
+                end
+            })
+        }
+    };
     let mut reader = journal.reader(begin);
     let mut records = Vec::new();
     let mut published_s = 0;
     let mut failed = false;
     let mut missed = Skipped::default();
+    let mut reached_ns = 0;
     while !shared.stops.load(Ordering::Acquire) {
         let rest = match reader.read(READ_BYTES, &mut records) {
             Ok(()) if records.is_empty() => REST,
@@ -80,7 +98,8 @@ fn follow(journal: &Journal, shared: &Shared) {
             }
         };
         failed = rest == REST_AFTER_ERROR;
-        add(shared, since_ns, records.drain(..));
+        reached_ns = add(shared, since_ns, unkept, records.drain(..)).unwrap_or(reached_ns);
+        add_unkept(shared);
         let skipped = reader.skipped();
         if skipped != missed {
             missed = skipped;
@@ -89,7 +108,8 @@ fn follow(journal: &Journal, shared: &Shared) {
         let caught_up = !failed && !shared.is_ready.load(Ordering::Relaxed) && reader.position() >= end;
         let now_s = shared.clock.unix_ns() / 1_000_000_000;
         if now_s != published_s || caught_up {
-            publish(shared);
+            let is_live = caught_up || shared.is_ready.load(Ordering::Relaxed);
+            publish(shared, if is_live { u64::MAX } else { reached_ns });
             published_s = now_s;
         }
         if caught_up {
@@ -101,19 +121,57 @@ fn follow(journal: &Journal, shared: &Shared) {
     }
 }
 
-fn add(shared: &Shared, since_ns: u64, records: impl ExactSizeIterator<Item = Record>) {
-    if records.len() > 0 {
-        let mut fold = shared.fold();
-        records
-            .filter(|record| record.batch.received_unix_ns() >= since_ns)
-            .for_each(|record| fold.add(&record.batch));
+/// Which of the batches that were rolled up before they were kept are in the figures that we have.
+struct Unkept {
+    /// What was stored goes up to here; 0 where nothing was.
+    stored_ns: u64,
+    started_ns: u64,
+}
+
+impl Unkept {
+    /// What this process rolled up is there, and what an earlier one did if it was stored.
+    fn is_in_figures(&self, record: &Record) -> bool {
+        let rolled_up = record.batch.rolled_up_unix_ns();
+        rolled_up.is_some_and(|at| at <= self.stored_ns || at >= self.started_ns)
     }
 }
 
-fn publish(shared: &Shared) {
+/// Adds the records; the arrival of the last one.
+fn add(
+    shared: &Shared,
+    since_ns: u64,
+    unkept: &Unkept,
+    records: impl ExactSizeIterator<Item = Record>,
+) -> Option<u64> {
+    if records.len() == 0 {
+        return None;
+    }
+    let mut fold = shared.fold();
+    let mut last_ns = None;
+    for record in records {
+        let arrived_ns = record.batch.received_unix_ns();
+        if arrived_ns >= since_ns && !unkept.is_in_figures(&record) {
+            fold.add(&record.batch);
+        }
+        fold.reached(record.next);
+        last_ns = Some(arrived_ns);
+    }
+    last_ns
+}
+
+fn add_unkept(shared: &Shared) {
+    let batches = shared.inbox.take();
+    if !batches.is_empty() {
+        let mut fold = shared.fold();
+        batches.iter().for_each(|batch| fold.add(batch));
+    }
+}
+
+/// Old seconds go by the time of what is read, so that what was down for an hour is read as if it had not been.
+fn publish(shared: &Shared, reached_ns: u64) {
     let now_ns = shared.clock.unix_ns();
     let mut fold = shared.fold();
-    fold.tick(now_ns);
+    fold.tick(now_ns.min(reached_ns));
     let board = fold.board(now_ns, BOARD);
     drop(fold);
     shared.board.send_replace(Arc::new(board));

@@ -5,13 +5,13 @@
 
 mod check;
 mod client;
-mod crash;
 mod demo;
 mod examples;
 mod figures;
 mod load;
 mod page;
 mod php;
+mod positions;
 mod refusals;
 mod sdk;
 mod secrets;

@@ -49,7 +49,7 @@ fn outcome(answer: &Result<String, Refusal>) -> Outcome {
 #[spanmill::call(provider = "acme-bank", tags(id, "payment.card" = card), outcome = outcome)]
 async fn authorize(id: u64, card: &str) -> Result<String, Refusal> {
     tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    if id % 2 == 0 {
+    if id.is_multiple_of(2) {
         Err(Refusal("insufficient funds"))
     } else {
         Ok(format!("receipt {id} for {}", spanmill::pan(card)))

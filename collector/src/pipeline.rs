@@ -19,8 +19,8 @@ use crate::expose::{self, Reload, Sources};
 use crate::forward::{self, Destination};
 use crate::journal::{self, Journal, Refused};
 use crate::listen;
-use crate::mask::{Masked, Masking};
-use crate::outcome::Outcomes;
+use crate::mask::{Masked, MaskedBatch, Masking};
+use crate::outcome::{Lost, Outcomes, Transport};
 use crate::receive::{self, Accepted, ReceivedBatch, Refusal, Sink};
 use crate::rollup::{self, Rollup};
 
@@ -51,6 +51,7 @@ pub struct Pipeline {
     rollup: Rollup,
     destinations: Arc<Vec<Destination>>,
     server: expose::Server,
+    page_scheme: &'static str,
     draining: Arc<AtomicBool>,
     reload: Reload,
 }
@@ -67,10 +68,14 @@ impl Pipeline {
         let draining = Arc::new(AtomicBool::new(false));
         let masking = Masking::new(config.mask, Arc::clone(&outcomes));
         let page = listen::bind(config.expose.listen)?;
+        let page_scheme = if config.expose.tls.is_some() { "https" } else { "http" };
 
-        let dir = config.journal.dir.display().to_string();
+        let journal_dir = config.journal.dir.clone();
+        let dir = journal_dir.display().to_string();
         let journal = journal::start(config.journal, clock.clone(), Arc::clone(&outcomes))
             .map_err(|cause| StartError::Journal { dir, cause })?;
+        let names: Vec<_> = config.forward.iter().map(|config| config.name.as_str()).collect();
+        forward::tell_of_absent(&journal_dir, &names, &journal);
         let rollup = rollup::start(config.rollup, &journal, clock.clone(), None);
         let reload = reloading(&masking, &rollup, again);
         let destinations = config.forward.into_iter();
@@ -86,9 +91,14 @@ impl Pipeline {
             reload: reload.clone(),
         };
         let server = expose::start(&config.expose, page, sources)?;
-        let path = Path { masking, journal: journal.clone(), outcomes: Arc::clone(&outcomes) };
+        let path = Path {
+            masking,
+            journal: journal.clone(),
+            rollup: rollup.clone(),
+            outcomes: Arc::clone(&outcomes),
+        };
         let receiver = receive::start(config.receive, &path, clock, &outcomes)?;
-        Ok(Pipeline { receiver, journal, rollup, destinations, server, draining, reload })
+        Ok(Pipeline { receiver, journal, rollup, destinations, server, page_scheme, draining, reload })
     }
 
     /// Says where everything is.
@@ -104,7 +114,7 @@ impl Pipeline {
         if self.destinations.is_empty() {
             tracing::info!("forwarding to nobody: the configuration has no [forward.NAME]");
         }
-        tracing::info!("page and API on http://{page}/");
+        tracing::info!("page and API on {}://{page}/", self.page_scheme);
     }
 
     /// Where the page listens.
@@ -157,25 +167,59 @@ fn reloading(
 struct Path {
     masking: Masking,
     journal: Journal,
+    rollup: Rollup,
     outcomes: Arc<Outcomes>,
 }
 
 impl Sink for Path {
     async fn accept(&self, batch: ReceivedBatch) -> Result<Accepted, Refusal> {
-        let Masked { batch, rejected_spans } = self.masking.apply(batch).map_err(|malformed| {
+        let Masked { batch, notices, rejected_spans } = self.masking.apply(batch).map_err(|malformed| {
             Refusal::Malformed(format!("the body is not an OTLP trace export request: {malformed}"))
         })?;
+        if let Some(notices) = notices {
+            self.rollup.notices(&notices);
+        }
         if batch.spans() > 0 {
-            self.journal.append(batch).await.map_err(refusal)?;
+            self.keep(self.rollup.recognised(batch)).await?;
         }
         self.outcomes.invalid_spans(u64::from(rejected_spans));
         Ok(Accepted { rejected_spans })
     }
 }
 
-fn refusal(refused: Refused) -> Refusal {
-    Refusal::Overload { reason: refused.to_string(), retry_after: RETRY_AFTER }
+impl Path {
+    /// Appends the batch. What cannot be kept is rolled up all the same, so that the verdicts go on; whoever waits
+    /// for an answer brings it again, on the local socket it is lost.
+    async fn keep(&self, batch: MaskedBatch) -> Result<(), Refusal> {
+        let spans = u64::from(batch.spans());
+        let refused = match self.journal.append(batch.clone()).await {
+            Ok(_) => return Ok(()),
+            Err(refused) => refused,
+        };
+        let lost = match refused {
+            Refused::Known => {
+                self.outcomes.known(spans);
+                return Ok(());
+            }
+            Refused::Overlaps => return Err(Refusal::Overlaps),
+            Refused::Full { .. } => Some(Lost::JournalFull),
+            Refused::Disk(_) => Some(Lost::JournalUnwritable),
+            // The other copy has its own answer, and a stopping daemon judges nothing any more.
+            Refused::BeingWritten | Refused::Closed => None,
+        };
+        match (lost, batch.came_by()) {
+            (Some(reason), Some(Transport::Local)) => {
+                self.rollup.roll_up_unkept(&batch);
+                self.outcomes.lost(reason, spans);
+            }
+            (Some(_), _) => self.rollup.roll_up_refused(&batch),
+            (None, _) => {}
+        }
+        Err(Refusal::Overload { reason: refused.to_string(), retry_after: RETRY_AFTER })
+    }
 }
 
 #[cfg(test)]
-mod tests;
+mod keep_tests;
+#[cfg(test)]
+mod reload_tests;

@@ -7,5 +7,8 @@ pub mod daemon;
 pub mod grpc;
 pub mod jaeger;
 pub mod program;
+pub mod receiver;
+pub mod senders;
 pub mod spans;
+pub mod sums;
 pub mod wait;

@@ -7,13 +7,12 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
-use spanmill_mask::Rule;
 
 use super::api::Api;
 use super::exposition::{Exposition, Format, Kind};
 use super::facts::Facts;
 use crate::forward;
-use crate::outcome::{Rejected, Transport};
+use crate::outcome::{Lost, Rejected, Transport};
 use crate::rollup::{AGES_S, Board, Verdict};
 
 /// Every verdict there is: each provider has a series for each, so that a rule can tell 0 from absent.
@@ -132,8 +131,8 @@ fn spans(out: &mut Exposition, facts: &dyn Facts, destinations: &[(String, forwa
         out.sample(&[("reason", reason.name())], outcomes.rejected_by(reason));
     }
     out.family("spanmill_masked_total", Kind::Counter, "Values masked, by rule.");
-    for rule in Rule::ALL {
-        out.sample(&[("rule", rule.name())], outcomes.masked_by(rule));
+    for (rule, hits) in outcomes.masked_by_rule() {
+        out.sample(&[("rule", &rule)], hits);
     }
     let help = "Spans that the destination acknowledged.";
     out.family("spanmill_spans_forwarded_total", Kind::Counter, help);
@@ -145,6 +144,7 @@ fn spans(out: &mut Exposition, facts: &dyn Facts, destinations: &[(String, forwa
         out.sample(&[("destination", name)], status.queued);
     }
     let mut dropped = BTreeMap::from([("invalid", outcomes.invalid_spans_total())]);
+    dropped.extend(Lost::ALL.map(|reason| (reason.name(), outcomes.lost_by(reason))));
     for (_, status) in destinations {
         *dropped.entry("rejected_by_destination").or_default() += status.rejected_by_destination;
         for (reason, spans) in &status.dropped {

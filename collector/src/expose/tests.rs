@@ -22,7 +22,7 @@ use tokio::sync::watch;
 
 use super::facts::Facts;
 use super::{Config, Server, serve};
-use crate::journal::{Position, Record};
+use crate::journal::{Found, Position, Record};
 use crate::mask::MaskedBatch;
 use crate::outcome::{Outcomes, Rejected, Transport};
 use crate::rollup::{
@@ -40,11 +40,13 @@ struct Known {
     outcomes: Outcomes,
     draining: AtomicBool,
     journal_writable: AtomicBool,
+    journal_full: AtomicBool,
     recovered: AtomicBool,
     board: watch::Sender<Arc<Board>>,
     totals: Vec<Totals>,
     destination: Mutex<forward::Status>,
     batches: Vec<MaskedBatch>,
+    not_searched: u64,
     reload: Mutex<Result<(), String>>,
 }
 
@@ -59,11 +61,13 @@ impl Known {
             outcomes,
             draining: AtomicBool::new(false),
             journal_writable: AtomicBool::new(true),
+            journal_full: AtomicBool::new(false),
             recovered: AtomicBool::new(true),
             board: watch::Sender::new(Arc::new(board(NOW_S, 60))),
             totals: vec![totals("sberbank")],
             destination: Mutex::new(destination),
             batches: Vec::new(),
+            not_searched: 0,
             reload: Mutex::new(Ok(())),
         }
     }
@@ -147,12 +151,15 @@ impl Facts for Known {
     fn destinations(&self) -> Vec<(String, forward::Status)> {
         vec![("jaeger".to_owned(), self.destination.lock().unwrap().clone())]
     }
-    fn recent(&self, _bytes: u64, visit: &mut dyn FnMut(&Record) -> bool) -> io::Result<()> {
+    fn journal_full(&self) -> bool {
+        self.journal_full.load(Ordering::Relaxed)
+    }
+    fn find(&self, _: &[u8; 16], visit: &mut dyn FnMut(&Record) -> bool) -> io::Result<Found> {
         self.batches.iter().cloned().all(|batch| {
             let position = Position(0);
             visit(&Record { position, next: position, spans_before: 0, batch })
         });
-        Ok(())
+        Ok(Found { not_searched: self.not_searched })
     }
 }
 
@@ -249,7 +256,7 @@ fn daemon(facts: Known) -> Daemon {
 
 fn daemon_with(facts: Known, jaeger_ui: Option<&str>) -> Daemon {
     let address: SocketAddr = "127.0.0.1:0".parse().unwrap();
-    let config = Config { listen: address, jaeger_ui: jaeger_ui.map(str::to_owned) };
+    let config = Config { listen: address, tls: None, jaeger_ui: jaeger_ui.map(str::to_owned) };
     let facts = Arc::new(facts);
     let server = serve(config, listen::bind(address).unwrap(), Arc::clone(&facts) as Arc<dyn Facts>).unwrap();
     Daemon { server, facts }

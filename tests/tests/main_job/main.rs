@@ -5,12 +5,12 @@
 
 mod check;
 mod client;
-mod crash;
 mod demo;
 mod figures;
 mod load;
 mod page;
 mod php;
+mod positions;
 mod refusals;
 mod sdk;
 mod secrets;

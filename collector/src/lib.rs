@@ -11,6 +11,7 @@ pub mod forward;
 pub mod journal;
 pub mod listen;
 pub mod mask;
+pub mod notify;
 pub mod outcome;
 pub mod pipeline;
 pub mod receive;

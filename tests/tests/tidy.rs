@@ -34,8 +34,9 @@ const MAY_DEPEND: [(&str, &[&str]); 6] = [
     ("tests", &["spanmill", "spanmill-collector", "spanmill-mask", "spanmill-proto"]),
 ];
 
-/// Where `unsafe` is: vector instructions behind a safe function, and PHP's own interface. ARCHITECTURE.md says why.
-const UNSAFE_IN: [&str; 2] = ["mask/src/scan.rs", "php-ext"];
+/// Where `unsafe` is: vector instructions behind a safe function, mapped memory, and PHP's own interface.
+/// ARCHITECTURE.md says why.
+const UNSAFE_IN: [&str; 3] = ["mask/src/scan.rs", "php-ext", "proto/src/shared.rs"];
 
 /// Far above what a file of one noun needs; a file that reaches it holds two.
 const LINES_MAX: usize = 600;

@@ -5,6 +5,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use spanmill_mask::{Report, Rule};
+use spanmill_proto::hello::ClientCounters;
 
 /// How a batch came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +70,36 @@ impl Rejected {
     }
 }
 
+/// Why the clients on this host dropped spans, as they say; what this version does not know is `other`.
+pub const CLIENT_REASONS: [&str; 6] = ["queue_full", "no_daemon", "too_long", "send", "closed", "other"];
+/// What one counters packet may add: a client counts for a second or so, and may also lie.
+const CLIENT_COUNT_MAX: u64 = u32::MAX as u64;
+
+/// What the clients on this host have counted.
+#[derive(Debug, Default)]
+struct Clients {
+    sent: AtomicU64,
+    dropped: [AtomicU64; CLIENT_REASONS.len()],
+    masked: AtomicU64,
+    truncated: AtomicU64,
+    trimmed: AtomicU64,
+}
+
+/// Figures of the clients on this host, since the start of the process.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ClientTotals {
+    /// Spans that the kernel took for this daemon.
+    pub sent: u64,
+    /// By [`CLIENT_REASONS`].
+    pub dropped: [u64; CLIENT_REASONS.len()],
+    /// Values in which something was masked.
+    pub masked: u64,
+    /// Values that were cut to their limit.
+    pub truncated: u64,
+    /// Spans that lost their largest logs to fit a packet.
+    pub trimmed: u64,
+}
+
 /// The process's counters.
 #[derive(Debug, Default)]
 pub struct Outcomes {
@@ -77,6 +108,13 @@ pub struct Outcomes {
     /// Spans cut out of accepted requests because their ids are not valid.
     invalid_spans: AtomicU64,
     masked: [AtomicU64; Rule::ALL.len()],
+    clients: Clients,
+    /// Calls that found no free slot on their process's page.
+    calls_without_slot: AtomicU64,
+    /// Open-call pages that were none, or for which there was no room.
+    pages_refused: AtomicU64,
+    /// Looks at an open-call page that were left out: a bound was reached.
+    pages_skipped: AtomicU64,
 }
 
 impl Outcomes {
@@ -102,6 +140,56 @@ impl Outcomes {
                 counter.fetch_add(hits, Ordering::Relaxed);
             }
         }
+    }
+
+    /// A client on this host has counted this since it last said so.
+    pub fn clients(&self, counters: &ClientCounters<'_>) {
+        let add = |counter: &AtomicU64, count: u64| {
+            counter.fetch_add(count.min(CLIENT_COUNT_MAX), Ordering::Relaxed);
+        };
+        add(&self.clients.sent, counters.sent);
+        add(&self.clients.masked, counters.masked);
+        add(&self.clients.truncated, counters.truncated);
+        add(&self.clients.trimmed, counters.trimmed);
+        for (reason, spans) in &counters.dropped {
+            let known = CLIENT_REASONS.iter().position(|known| known == reason);
+            add(&self.clients.dropped[known.unwrap_or(CLIENT_REASONS.len() - 1)], *spans);
+        }
+    }
+
+    pub fn calls_without_slot(&self, calls: u64) {
+        self.calls_without_slot.fetch_add(calls, Ordering::Relaxed);
+    }
+
+    pub fn pages_refused(&self, pages: u64) {
+        self.pages_refused.fetch_add(pages, Ordering::Relaxed);
+    }
+
+    pub fn pages_skipped(&self, looks: u64) {
+        self.pages_skipped.fetch_add(looks, Ordering::Relaxed);
+    }
+
+    pub fn client_totals(&self) -> ClientTotals {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        ClientTotals {
+            sent: read(&self.clients.sent),
+            dropped: std::array::from_fn(|at| read(&self.clients.dropped[at])),
+            masked: read(&self.clients.masked),
+            truncated: read(&self.clients.truncated),
+            trimmed: read(&self.clients.trimmed),
+        }
+    }
+
+    pub fn calls_without_slot_total(&self) -> u64 {
+        self.calls_without_slot.load(Ordering::Relaxed)
+    }
+
+    pub fn pages_refused_total(&self) -> u64 {
+        self.pages_refused.load(Ordering::Relaxed)
+    }
+
+    pub fn pages_skipped_total(&self) -> u64 {
+        self.pages_skipped.load(Ordering::Relaxed)
     }
 
     pub fn received_by(&self, transport: Transport) -> u64 {

@@ -21,11 +21,13 @@ use crate::journal::{self, Journal, Refused};
 use crate::listen;
 use crate::mask::{Masked, Masking};
 use crate::outcome::Outcomes;
-use crate::receive::{self, Accepted, ReceivedBatch, Refusal, Sink};
+use crate::receive::{self, Accepted, OpenCall, Process, ReceivedBatch, Refusal, Sink};
 use crate::rollup::{self, Rollup};
 
 /// Senders are asked to come back after this when the journal can't take their batch.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// A call that has waited for so long is a timeout when its process dies, where nobody knows better.
+const OVERDUE_NS: u64 = 10_000_000_000;
 /// Of the 10 s that a stop may take: requests in flight, then what the destinations still take.
 const STOP_RECEIVE: Duration = Duration::from_secs(3);
 const STOP_FORWARD: Duration = Duration::from_secs(4);
@@ -134,6 +136,12 @@ impl Sink for Path {
         }
         self.outcomes.invalid_spans(u64::from(rejected_spans));
         Ok(Accepted { rejected_spans })
+    }
+
+    fn in_flight(&self, _processes: Vec<Process>, _now_unix_ns: u64) {}
+
+    fn is_overdue(&self, call: &OpenCall, now_unix_ns: u64) -> bool {
+        now_unix_ns.saturating_sub(call.started_unix_ns) >= OVERDUE_NS
     }
 }
 

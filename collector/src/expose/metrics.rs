@@ -13,7 +13,7 @@ use super::api::Api;
 use super::exposition::{Exposition, Format, Kind};
 use super::facts::Facts;
 use crate::forward;
-use crate::outcome::{Rejected, Transport};
+use crate::outcome::{CLIENT_REASONS, Rejected, Transport};
 use crate::rollup::{BUCKETS_S, Board, Verdict};
 
 /// Every verdict there is: each provider has a series for each, so that a rule can tell 0 from absent.
@@ -32,6 +32,7 @@ fn write(facts: &dyn Facts, format: Format) -> String {
     verdicts(&mut out, &board);
     let destinations = facts.destinations();
     spans(&mut out, facts, &destinations);
+    clients(&mut out, facts);
     journal(&mut out, facts, &destinations);
     out.family("spanmill_build_info", Kind::Gauge, "Always 1; the label says which version runs.");
     out.sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
@@ -126,6 +127,43 @@ fn spans(out: &mut Exposition, facts: &dyn Facts, destinations: &[(String, forwa
     out.family("spanmill_spans_dropped_total", Kind::Counter, "Spans that were not delivered, by reason.");
     for (reason, spans) in dropped {
         out.sample(&[("reason", reason)], spans);
+    }
+}
+
+/// What the clients on this host say of themselves, and what became of their open-call pages.
+fn clients(out: &mut Exposition, facts: &dyn Facts) {
+    let outcomes = facts.outcomes();
+    let totals = outcomes.client_totals();
+    out.family("spanmill_client_spans_sent_total", Kind::Counter, "Spans that clients on this host sent.");
+    out.sample(&[], totals.sent);
+    let help = "Spans that clients on this host dropped, by reason.";
+    out.family("spanmill_client_spans_dropped_total", Kind::Counter, help);
+    for (reason, spans) in CLIENT_REASONS.into_iter().zip(totals.dropped) {
+        out.sample(&[("reason", reason)], spans);
+    }
+    let counters = [
+        ("spanmill_client_values_masked_total", totals.masked, "Values that clients masked."),
+        ("spanmill_client_values_truncated_total", totals.truncated, "Values that clients cut to their limit."),
+        ("spanmill_client_spans_trimmed_total", totals.trimmed, "Spans that lost logs to fit a packet."),
+        (
+            "spanmill_calls_without_slot_total",
+            outcomes.calls_without_slot_total(),
+            "Calls in flight that found no free slot on their process's open-call page.",
+        ),
+        (
+            "spanmill_open_call_pages_refused_total",
+            outcomes.pages_refused_total(),
+            "Open-call pages that were none, or for which there was no room.",
+        ),
+        (
+            "spanmill_open_call_pages_skipped_total",
+            outcomes.pages_skipped_total(),
+            "Looks at an open-call page that were left out because a bound was reached.",
+        ),
+    ];
+    for (name, count, help) in counters {
+        out.family(name, Kind::Counter, help);
+        out.sample(&[], count);
     }
 }
 

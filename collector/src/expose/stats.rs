@@ -10,7 +10,7 @@ use serde::Serialize;
 use spanmill_mask::Rule;
 
 use super::api::Api;
-use crate::outcome::Rejected;
+use crate::outcome::{CLIENT_REASONS, Outcomes, Rejected};
 use crate::{forward, journal};
 
 #[derive(Debug, Serialize)]
@@ -22,6 +22,7 @@ struct Answer {
     /// Spans cut out of accepted requests.
     invalid_spans: u64,
     masked: BTreeMap<&'static str, u64>,
+    clients: Clients,
     rolled_up: u64,
     late: Late,
     /// Calls that ended before they began.
@@ -33,6 +34,36 @@ struct Answer {
     missed: u64,
     journal: journal::Status,
     destinations: BTreeMap<String, forward::Status>,
+}
+
+/// What the clients on this host say of themselves.
+#[derive(Debug, Serialize)]
+struct Clients {
+    sent: u64,
+    dropped: BTreeMap<&'static str, u64>,
+    masked: u64,
+    truncated: u64,
+    trimmed: u64,
+    /// Calls in flight that are not seen: their process's page was full.
+    calls_without_slot: u64,
+    pages_refused: u64,
+    pages_skipped: u64,
+}
+
+impl Clients {
+    fn of(outcomes: &Outcomes) -> Clients {
+        let totals = outcomes.client_totals();
+        Clients {
+            sent: totals.sent,
+            dropped: CLIENT_REASONS.into_iter().zip(totals.dropped).collect(),
+            masked: totals.masked,
+            truncated: totals.truncated,
+            trimmed: totals.trimmed,
+            calls_without_slot: outcomes.calls_without_slot_total(),
+            pages_refused: outcomes.pages_refused_total(),
+            pages_skipped: outcomes.pages_skipped_total(),
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -54,6 +85,7 @@ pub(super) async fn stats(State(api): State<Arc<Api>>) -> Response {
         rejected: Rejected::ALL.into_iter().map(|one| (one.name(), outcomes.rejected_by(one))).collect(),
         invalid_spans: outcomes.invalid_spans_total(),
         masked: Rule::ALL.into_iter().map(|rule| (rule.name(), outcomes.masked_by(rule))).collect(),
+        clients: Clients::of(outcomes),
         rolled_up: rollup.rolled_up,
         late: Late { late: rollup.late, too_late: rollup.too_late, from_the_future: rollup.from_the_future },
         backwards: rollup.backwards,

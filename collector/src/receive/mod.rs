@@ -3,11 +3,13 @@
 //! Never decodes into objects (OTLP/JSON is turned into protobuf once and then takes the same path), and never
 //! answers OK before the pipeline has said that the batch is kept.
 
+mod abandoned;
 mod answer;
 mod body;
 mod budget;
 mod grpc;
 mod http;
+mod in_flight;
 mod inflate;
 mod json;
 mod local;
@@ -27,6 +29,7 @@ use bytes::Bytes;
 use hyper::service::service_fn;
 use tokio::sync::watch;
 
+pub use in_flight::{OpenCall, Process, Target};
 pub use local::Local;
 pub use tokens::Tokens;
 
@@ -83,6 +86,12 @@ pub enum Refusal {
 /// What the pipeline gives this stage: where batches go.
 pub trait Sink: Clone + Send + Sync + 'static {
     fn accept(&self, batch: ReceivedBatch) -> impl Future<Output = Result<Accepted, Refusal>> + Send;
+
+    /// All calls in flight of this host at this moment, told once a second. Does not wait for anybody.
+    fn in_flight(&self, processes: Vec<Process>, now_unix_ns: u64);
+
+    /// Whether a call has been in flight for so long that it counts as a timeout, should it never end.
+    fn is_overdue(&self, call: &OpenCall, now_unix_ns: u64) -> bool;
 }
 
 /// Why the stage can't start; the sentence names the address and the fix.

@@ -13,5 +13,10 @@ pub mod otlp;
 #[cfg(feature = "shared-memory")]
 #[allow(unsafe_code)] // the mapping itself; see the file
 pub mod shared;
+#[cfg(feature = "messages")]
+#[allow(clippy::all, clippy::pedantic, missing_docs)] // generated
+#[path = "generated/spanmill.v1.rs"]
+#[rustfmt::skip]
+pub mod v1;
 pub mod verdict;
 pub mod wire;

@@ -207,7 +207,8 @@ fn name(file: &Path) -> String {
 
 /// Files of the tree with one of `extensions`, without what is built or fetched.
 fn files(folder: &Path, extensions: &[&str]) -> Vec<PathBuf> {
-    const NOT_OURS: [&str; 6] = [".git", "corpus", "dist", "node_modules", "spanmill-data", "target"];
+    const NOT_OURS: [&str; 7] =
+        [".git", "corpus", "dist", "generated", "node_modules", "spanmill-data", "target"];
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).expect("the folder can be read") {
         let path = entry.expect("the entry can be read").path();

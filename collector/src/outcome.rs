@@ -115,6 +115,10 @@ pub struct Outcomes {
     pages_refused: AtomicU64,
     /// Looks at an open-call page that were left out: a bound was reached.
     pages_skipped: AtomicU64,
+    /// Series of pulses whose counts do not add up.
+    pulse_mismatches: AtomicU64,
+    /// Calls in flight that the sender of pulses, or we, lost track of.
+    pulse_lost: AtomicU64,
 }
 
 impl Outcomes {
@@ -167,6 +171,16 @@ impl Outcomes {
 
     pub fn pages_skipped(&self, looks: u64) {
         self.pages_skipped.fetch_add(looks, Ordering::Relaxed);
+    }
+
+    pub fn pulse(&self, mismatches: u64, lost: u64) {
+        self.pulse_mismatches.fetch_add(mismatches, Ordering::Relaxed);
+        self.pulse_lost.fetch_add(lost.min(CLIENT_COUNT_MAX), Ordering::Relaxed);
+    }
+
+    /// Mismatches, and calls lost.
+    pub fn pulse_totals(&self) -> (u64, u64) {
+        (self.pulse_mismatches.load(Ordering::Relaxed), self.pulse_lost.load(Ordering::Relaxed))
     }
 
     pub fn client_totals(&self) -> ClientTotals {

@@ -21,7 +21,7 @@ use crate::journal::{self, Journal, Refused};
 use crate::listen;
 use crate::mask::{Masked, Masking};
 use crate::outcome::Outcomes;
-use crate::receive::{self, Accepted, OpenCall, Process, ReceivedBatch, Refusal, Sink};
+use crate::receive::{self, Accepted, OpenCall, Process, ReceivedBatch, Refusal, Sink, Source};
 use crate::rollup::{self, Rollup};
 
 /// Senders are asked to come back after this when the journal can't take their batch.
@@ -81,7 +81,8 @@ impl Pipeline {
         };
         let server = expose::start(&config.expose, page, sources)?;
         let path = Path { masking, journal: journal.clone(), outcomes: Arc::clone(&outcomes) };
-        let receiver = receive::start(config.receive, &path, clock, &outcomes)?;
+        let verdicts = tokio::sync::watch::channel(Arc::default()).1;
+        let receiver = receive::start(config.receive, &path, clock, &outcomes, verdicts)?;
         Ok(Pipeline { receiver, journal, rollup, destinations, server, draining })
     }
 
@@ -138,7 +139,7 @@ impl Sink for Path {
         Ok(Accepted { rejected_spans })
     }
 
-    fn in_flight(&self, _processes: Vec<Process>, _now_unix_ns: u64) {}
+    fn in_flight(&self, _source: Source, _processes: Vec<Process>, _now_unix_ns: u64) {}
 
     fn is_overdue(&self, call: &OpenCall, now_unix_ns: u64) -> bool {
         now_unix_ns.saturating_sub(call.started_unix_ns) >= OVERDUE_NS

@@ -141,9 +141,14 @@ fn clients(out: &mut Exposition, facts: &dyn Facts) {
     for (reason, spans) in CLIENT_REASONS.into_iter().zip(totals.dropped) {
         out.sample(&[("reason", reason)], spans);
     }
+    let (pulse_mismatches, pulse_lost) = outcomes.pulse_totals();
     let counters = [
         ("spanmill_client_values_masked_total", totals.masked, "Values that clients masked."),
-        ("spanmill_client_values_truncated_total", totals.truncated, "Values that clients cut to their limit."),
+        (
+            "spanmill_client_values_truncated_total",
+            totals.truncated,
+            "Values that clients cut to their limit.",
+        ),
         ("spanmill_client_spans_trimmed_total", totals.trimmed, "Spans that lost logs to fit a packet."),
         (
             "spanmill_calls_without_slot_total",
@@ -160,6 +165,12 @@ fn clients(out: &mut Exposition, facts: &dyn Facts) {
             outcomes.pages_skipped_total(),
             "Looks at an open-call page that were left out because a bound was reached.",
         ),
+        (
+            "spanmill_pulse_mismatches_total",
+            pulse_mismatches,
+            "Series of Pulse.Report whose open calls are not those of before and what began and ended since.",
+        ),
+        ("spanmill_pulse_lost_total", pulse_lost, "Calls in flight that senders of pulses lost track of."),
     ];
     for (name, count, help) in counters {
         out.family(name, Kind::Counter, help);

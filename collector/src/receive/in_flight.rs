@@ -4,6 +4,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+/// Who tells of calls in flight; each tells all that it knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The open-call pages of this host.
+    Pages,
+    /// `Pulse.Report` from elsewhere.
+    Pulses,
+}
+
 /// A process, or a stream of one, and its calls in flight.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Process {

@@ -28,8 +28,9 @@ use tokio::net::{UnixDatagram, UnixListener};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::LocalSet;
 
+use super::pulse::Pulses;
 use super::response::Failure;
-use super::{ReceivedBatch, Sink, abandoned};
+use super::{ReceivedBatch, Sink, Source, abandoned};
 use crate::clock::Clock;
 use crate::outcome::{Outcomes, Rejected, Transport};
 use packet::{Packet, receive};
@@ -87,6 +88,7 @@ pub struct LocalSocket<S> {
     pub sink: S,
     pub clock: Clock,
     pub outcomes: Arc<Outcomes>,
+    pub pulses: Pulses,
 }
 
 /// What the connections share.
@@ -226,13 +228,18 @@ impl<S: Sink> Clients<S> {
         every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         loop {
             every.tick().await;
+            let LocalSocket { sink, clock, outcomes, pulses } = &self.shared;
+            if let Some(processes) = pulses.in_flight() {
+                sink.in_flight(Source::Pulses, processes, clock.unix_ns());
+            }
             let seen = self.pages.borrow_mut().look();
-            let LocalSocket { sink, clock, outcomes } = &self.shared;
             let now_ns = clock.unix_ns();
             outcomes.calls_without_slot(seen.overflows);
             outcomes.pages_skipped(seen.skipped);
             outcomes.pages_refused(seen.broken);
-            sink.in_flight(seen.alive, now_ns);
+            if !seen.alive.is_empty() {
+                sink.in_flight(Source::Pages, seen.alive, now_ns);
+            }
             for process in &seen.dead {
                 let body = abandoned::request(process, now_ns, |call| sink.is_overdue(call, now_ns));
                 self.shared.hand_on(&mut vec![body]).await;

@@ -14,8 +14,11 @@ mod inflate;
 mod json;
 mod local;
 mod otlp;
+mod own;
+mod pulse;
 mod response;
 mod tokens;
+mod watching;
 
 use std::collections::HashSet;
 use std::convert::Infallible;
@@ -25,13 +28,17 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use ::http::Request;
 use bytes::Bytes;
+use http_body_util::Either;
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use tokio::sync::watch;
 
-pub use in_flight::{OpenCall, Process, Target};
+pub use in_flight::{OpenCall, Process, Source, Target};
 pub use local::Local;
 pub use tokens::Tokens;
+pub use watching::Verdicts;
 
 use crate::clock::Clock;
 use crate::listen;
@@ -87,8 +94,9 @@ pub enum Refusal {
 pub trait Sink: Clone + Send + Sync + 'static {
     fn accept(&self, batch: ReceivedBatch) -> impl Future<Output = Result<Accepted, Refusal>> + Send;
 
-    /// All calls in flight of this host at this moment, told once a second. Does not wait for anybody.
-    fn in_flight(&self, processes: Vec<Process>, now_unix_ns: u64);
+    /// All calls in flight that `source` knows of, told once a second while there is such a source. Does not wait
+    /// for anybody.
+    fn in_flight(&self, source: Source, processes: Vec<Process>, now_unix_ns: u64);
 
     /// Whether a call has been in flight for so long that it counts as a timeout, should it never end.
     fn is_overdue(&self, call: &OpenCall, now_unix_ns: u64) -> bool;
@@ -121,11 +129,13 @@ pub struct Receiver {
 }
 
 /// Binds the three listeners and serves them: OTLP on a thread per core, the local socket on one of its own.
+/// `verdicts` is what `Providers.Watch` tells of.
 pub fn start<S: Sink>(
     config: Config,
     sink: &S,
     clock: &Clock,
     outcomes: &Arc<Outcomes>,
+    verdicts: Verdicts,
 ) -> Result<Receiver, StartError> {
     let grpc = listen::bind(config.grpc.address)?;
     let http = listen::bind(config.http.address)?;
@@ -137,7 +147,10 @@ pub fn start<S: Sink>(
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = listen::Workers::start("receive", threads)?;
     let budget = budget::Budget::new(config.memory_max);
+    let pulses = pulse::Pulses::new(clock.clone(), Arc::clone(outcomes), workers.stopping());
+    let watching = watching::Watching::new(verdicts, workers.stopping());
     for (listener, Listen { connections_max, tokens, .. }) in [(grpc, config.grpc), (http, config.http)] {
+        let own = own::Own::new(pulses.clone(), watching.clone(), tokens.clone());
         let otlp = Arc::new(otlp::Otlp {
             sink: sink.clone(),
             clock: clock.clone(),
@@ -149,18 +162,28 @@ pub fn start<S: Sink>(
         });
         let limits = listen::Limits { connections_max, ..listen::Limits::default() };
         workers.serve(listener, limits, move |peer| {
-            let otlp = Arc::clone(&otlp);
-            service_fn(move |mut request| {
+            let (otlp, own) = (Arc::clone(&otlp), own.clone());
+            service_fn(move |mut request: Request<Incoming>| {
                 request.extensions_mut().insert(peer.address);
-                let otlp = Arc::clone(&otlp);
-                async move { Ok::<_, Infallible>(otlp.serve(request).await) }
+                let (otlp, mut own) = (Arc::clone(&otlp), own.clone());
+                async move {
+                    Ok::<_, Infallible>(if own.serves(request.uri().path()) {
+                        own.serve(request, &otlp.outcomes).await.map(Either::Right)
+                    } else {
+                        otlp.serve(request).await.map(Either::Left)
+                    })
+                }
             })
         })?;
     }
 
     let socket_path = path.clone();
-    let shared =
-        local::LocalSocket { sink: sink.clone(), clock: clock.clone(), outcomes: Arc::clone(outcomes) };
+    let shared = local::LocalSocket {
+        sink: sink.clone(),
+        clock: clock.clone(),
+        outcomes: Arc::clone(outcomes),
+        pulses,
+    };
     let (stop, stopped) = watch::channel(false);
     let local = std::thread::Builder::new()
         .name("receive-local".to_owned())

@@ -83,7 +83,7 @@ async fn a_series_has_the_points_of_its_range() {
 #[tokio::test]
 async fn the_sums_of_each_destination_add_up_to_what_was_received() {
     let answer = daemon(Known::new()).get("/api/v1/stats").await.json();
-    let want = "received rejected invalid_spans masked rolled_up late backwards name_conflicts \
+    let want = "received rejected invalid_spans masked clients rolled_up late backwards name_conflicts \
                 unreadable_batches missed journal destinations";
     assert_eq!(keys(&answer), sorted(want));
     assert_eq!(answer["rejected"]["too_large"], 1);

@@ -74,7 +74,8 @@ impl Sink for Taker {
         Ok(Accepted { rejected_spans: 0 })
     }
 
-    fn in_flight(&self, processes: Vec<Process>, _: u64) {
+    fn in_flight(&self, source: Source, processes: Vec<Process>, _: u64) {
+        assert_eq!(source, Source::Pages);
         self.in_flight.send(processes).unwrap();
     }
 
@@ -105,6 +106,7 @@ impl Daemon {
             sink: Taker { batches, in_flight: sender },
             clock: Clock::manual(NOW),
             outcomes: Arc::clone(&outcomes),
+            pulses: Pulses::new(Clock::manual(NOW), Arc::default(), watch::channel(false).1),
         };
         let (stop, stopped) = watch::channel(false);
         let path = local.path.clone();

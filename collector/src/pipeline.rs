@@ -53,6 +53,7 @@ pub struct Pipeline {
     rollup: Rollup,
     destinations: Arc<Vec<Destination>>,
     server: expose::Server,
+    page_scheme: &'static str,
     draining: Arc<AtomicBool>,
 }
 
@@ -63,11 +64,15 @@ impl Pipeline {
         let draining = Arc::new(AtomicBool::new(false));
         let masking = Masking::new(config.mask, Arc::clone(&outcomes));
         let page = listen::bind(config.expose.listen)?;
+        let page_scheme = if config.expose.tls.is_some() { "https" } else { "http" };
 
-        let dir = config.journal.dir.display().to_string();
+        let journal_dir = config.journal.dir.clone();
+        let dir = journal_dir.display().to_string();
         let journal = journal::start(config.journal, clock.clone(), Arc::clone(&outcomes))
             .map_err(|cause| StartError::Journal { dir, cause })?;
         let rollup = rollup::start(config.rollup, &journal, clock.clone(), None);
+        let names: Vec<_> = config.forward.iter().map(|config| config.name.as_str()).collect();
+        forward::tell_of_absent(&journal_dir, &names, &journal);
         let destinations = config.forward.into_iter();
         let destinations = destinations.map(|config| forward::start(config, &journal, clock.clone()));
         let destinations = Arc::new(destinations.collect::<Vec<_>>());
@@ -83,7 +88,7 @@ impl Pipeline {
         let path = Path { masking, journal: journal.clone(), outcomes: Arc::clone(&outcomes) };
         let verdicts = tokio::sync::watch::channel(Arc::default()).1;
         let receiver = receive::start(config.receive, &path, clock, &outcomes, verdicts)?;
-        Ok(Pipeline { receiver, journal, rollup, destinations, server, draining })
+        Ok(Pipeline { receiver, journal, rollup, destinations, server, page_scheme, draining })
     }
 
     /// Says where everything is.
@@ -99,7 +104,7 @@ impl Pipeline {
         if self.destinations.is_empty() {
             tracing::info!("forwarding to nobody: the configuration has no [forward.NAME]");
         }
-        tracing::info!("page and API on http://{page}/");
+        tracing::info!("page and API on {}://{page}/", self.page_scheme);
     }
 
     /// Where the page listens.

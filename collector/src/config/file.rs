@@ -72,6 +72,17 @@ pub struct Auth {
     pub bearer_tokens_file: Option<Spanned<PathBuf>>,
 }
 
+/// PEM files; they are read again when they change. None = without TLS.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ListenerTls {
+    /// Our chain, the leaf first.
+    pub cert_file: Option<Spanned<PathBuf>>,
+    pub key_file: Option<Spanned<PathBuf>>,
+    /// Who comes without a certificate of this CA is refused.
+    pub client_ca_file: Option<Spanned<PathBuf>>,
+}
+
 /// Connections per listener: 1,500 hosts with a few processes each fit, and their descriptors, too.
 const CONNECTIONS_MAX: usize = 10_000;
 
@@ -82,6 +93,7 @@ macro_rules! otlp_listener {
         pub struct $name {
             pub listen: SocketAddr,
             pub max_connections: usize,
+            pub tls: ListenerTls,
             pub auth: Auth,
         }
 
@@ -90,6 +102,7 @@ macro_rules! otlp_listener {
                 $name {
                     listen: SocketAddr::from(([127, 0, 0, 1], $port)),
                     max_connections: CONNECTIONS_MAX,
+                    tls: ListenerTls::default(),
                     auth: Auth::default(),
                 }
             }
@@ -186,10 +199,16 @@ pub enum Durability {
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Forward {
-    /// `http://host:port` of an OTLP/gRPC receiver.
+    /// `http://host:port` of an OTLP receiver, or `https://`; with a path where the protocol is `http`.
     pub endpoint: Spanned<String>,
     #[serde(default)]
+    pub kind: Kind,
+    #[serde(default)]
     pub protocol: Protocol,
+    /// Default: `none`, and `zstd` to another spanmill on another host.
+    pub compression: Option<Compression>,
+    #[serde(default)]
+    pub tls: DestinationTls,
     /// Sent with each request.
     #[serde(default, skip_serializing)]
     pub headers: BTreeMap<String, Spanned<String>>,
@@ -200,6 +219,39 @@ pub struct Forward {
 pub enum Protocol {
     #[default]
     Grpc,
+    Http,
+}
+
+/// Who the destination is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Any OTLP receiver.
+    #[default]
+    Otlp,
+    /// A central spanmill, which rolls up everything once.
+    Spanmill,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compression {
+    None,
+    Gzip,
+    Zstd,
+}
+
+/// PEM files; they are read again when they change.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DestinationTls {
+    /// The one authority that is trusted; default: those that this host trusts.
+    pub ca_file: Option<Spanned<PathBuf>>,
+    /// Our own certificate, where the destination wants one.
+    pub cert_file: Option<Spanned<PathBuf>>,
+    pub key_file: Option<Spanned<PathBuf>>,
+    /// Where the certificate's name is not the endpoint's.
+    pub server_name: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -225,13 +277,18 @@ impl Default for Rollup {
 #[serde(deny_unknown_fields, default)]
 pub struct Expose {
     pub listen: SocketAddr,
+    pub tls: ListenerTls,
     /// `http://jaeger:16686`: where trace links lead.
     pub jaeger_ui: Option<Spanned<String>>,
 }
 
 impl Default for Expose {
     fn default() -> Expose {
-        Expose { listen: SocketAddr::from(([127, 0, 0, 1], 4316)), jaeger_ui: None }
+        Expose {
+            listen: SocketAddr::from(([127, 0, 0, 1], 4316)),
+            tls: ListenerTls::default(),
+            jaeger_ui: None,
+        }
     }
 }
 

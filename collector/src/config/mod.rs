@@ -2,9 +2,11 @@
 //!
 //! Everything is checked before a port is bound, and every error names file, line, key, value and the fix.
 
+mod destination;
 mod file;
 mod place;
 mod resolve;
+mod tls;
 mod units;
 
 use std::path::{Path, PathBuf};

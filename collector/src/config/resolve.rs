@@ -1,22 +1,22 @@
 //! From what was typed to what each stage uses, with every check that spans more than one key.
 
 use std::collections::HashSet;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Uri};
+use http::Uri;
 use rustix::fs::Access;
 use spanmill_mask::{ConfigError, Masker, UserRule};
 use toml::Spanned;
 
-use super::Config;
 use super::file::{self, File};
 use super::place::{Error, Source};
+use super::tls::certificate;
+use super::{Config, destination};
 use crate::receive::Tokens;
 use crate::rollup::registry;
-use crate::{expose, forward, journal, receive, rollup};
+use crate::rotate::Rotating;
+use crate::{expose, journal, receive, rollup};
 
 /// A segment is the unit of deletion: at 64 MiB the smallest journal still has eight.
 const SEGMENT_SIZE: u64 = 64 << 20;
@@ -25,18 +25,13 @@ const JOURNAL_SIZE_MIN: u64 = 8 * SEGMENT_SIZE;
 const PROVIDERS_MAX: usize = 10_000;
 /// Each is a label of every provider's metrics; more is a name made of data.
 const OPERATIONS_MAX: usize = 1_000;
-/// Receivers take 4 MiB by default; the rest is room for framing and for what they count differently.
-const REQUEST_MAX: usize = 3_584 << 10;
-/// A destination that has not answered by then is asked again.
-const FORWARD_TIMEOUT: Duration = Duration::from_secs(10);
-
 pub fn resolve(file: File, data_dir: Option<PathBuf>, source: &Source) -> Result<Config, Error> {
     let data_dir = data_dir.unwrap_or(file.data_dir);
     let listeners = [file.receive.otlp_grpc.listen, file.receive.otlp_http.listen, file.expose.listen];
     let forward = file
         .forward
         .into_iter()
-        .map(|(name, forward)| destination(name, forward, &data_dir, &listeners, source))
+        .map(|(name, forward)| destination::resolve(name, forward, &data_dir, &listeners, source))
         .collect::<Result<_, _>>()?;
     Ok(Config {
         receive: receiving(file.receive, &data_dir, source)?,
@@ -51,6 +46,7 @@ pub fn resolve(file: File, data_dir: Option<PathBuf>, source: &Source) -> Result
         },
         expose: expose::Config {
             listen: file.expose.listen,
+            tls: certificate("expose", file.expose.tls, source)?,
             jaeger_ui: jaeger_ui(file.expose.jaeger_ui, source)?,
         },
         data_dir,
@@ -70,12 +66,14 @@ fn receiving(file: file::Receive, data_dir: &Path, source: &Source) -> Result<re
         grpc: receive::Listen {
             address: file.otlp_grpc.listen,
             connections_max: file.otlp_grpc.max_connections,
-            tokens: tokens(file.otlp_grpc.auth, source)?,
+            tls: certificate("receive.otlp_grpc", file.otlp_grpc.tls, source)?,
+            tokens: tokens("receive.otlp_grpc", file.otlp_grpc.auth, source)?,
         },
         http: receive::Listen {
             address: file.otlp_http.listen,
             connections_max: file.otlp_http.max_connections,
-            tokens: tokens(file.otlp_http.auth, source)?,
+            tls: certificate("receive.otlp_http", file.otlp_http.tls, source)?,
+            tokens: tokens("receive.otlp_http", file.otlp_http.auth, source)?,
         },
         local: local(file.local, data_dir, source)?,
         request_max: request_max as usize,
@@ -83,15 +81,12 @@ fn receiving(file: file::Receive, data_dir: &Path, source: &Source) -> Result<re
     })
 }
 
-fn tokens(auth: file::Auth, source: &Source) -> Result<Option<Tokens>, Error> {
+fn tokens(listener: &str, auth: file::Auth, source: &Source) -> Result<Option<Arc<Rotating<Tokens>>>, Error> {
     let Some(path) = auth.bearer_tokens_file else { return Ok(None) };
-    let text = std::fs::read_to_string(path.get_ref())
-        .map_err(|error| source.error(path.span(), format!("the file can't be read: {error}")))?;
-    let tokens = Tokens::parse(&text);
-    if tokens.is_empty() {
-        return Err(source.error(path.span(), "the file holds no token; write one per line"));
-    }
-    Ok(Some(tokens))
+    let (file, span) = (path.get_ref().clone(), path.span());
+    let read = move || Tokens::read(&file);
+    let tokens = Rotating::new(format!("the tokens of {listener}"), vec![path.into_inner()], read);
+    Ok(Some(Arc::new(tokens.map_err(|message| source.error(span, message))?)))
 }
 
 fn local(file: file::Local, data_dir: &Path, source: &Source) -> Result<receive::Local, Error> {
@@ -185,72 +180,6 @@ fn journaling(file: &file::Journal, data_dir: &Path, source: &Source) -> Result<
             file::Durability::Power => journal::Durability::Power,
         },
     })
-}
-
-fn destination(
-    name: String,
-    file: file::Forward,
-    data_dir: &Path,
-    listeners: &[SocketAddr],
-    source: &Source,
-) -> Result<forward::Config, Error> {
-    let file::Forward { endpoint, protocol: file::Protocol::Grpc, headers } = file;
-    let wrong = |message: &str| source.error(endpoint.span(), message);
-    let uri: Uri = endpoint
-        .get_ref()
-        .parse()
-        .map_err(|_| wrong("not an address; write http://host:port, e.g. \"http://127.0.0.1:14317\""))?;
-    if uri.scheme_str() != Some("http") || uri.host().is_none() {
-        return Err(wrong("write http://host:port; TLS is not supported here yet"));
-    }
-    if uri.path() != "/" || uri.query().is_some() {
-        return Err(wrong("gRPC has no path; write http://host:port alone"));
-    }
-    let Some(port) = uri.port_u16() else {
-        return Err(wrong("the port is missing; OTLP/gRPC receivers listen on 4317 by default"));
-    };
-    let host = uri.host().unwrap_or_default();
-    if let Some(own) = listeners.iter().find(|own| own.port() == port && is_own(host, own)) {
-        return Err(wrong(&format!(
-            "this is the daemon's own listener {own}: it would send to itself; give the destination's address"
-        )));
-    }
-    let headers = headers
-        .into_iter()
-        .map(|(name, value)| {
-            let parsed = HeaderValue::try_from(value.get_ref()).ok().map(|mut parsed| {
-                parsed.set_sensitive(true);
-                parsed
-            });
-            match (name.parse::<HeaderName>().ok(), parsed) {
-                (Some(name), Some(parsed)) => Ok((name, parsed)),
-                _ => Err(source.error(value.span(), "not a header that HTTP allows; use visible ASCII")),
-            }
-        })
-        .collect::<Result<_, _>>()?;
-    let dir = data_dir.join("journal");
-    Ok(forward::Config {
-        name,
-        endpoint: uri,
-        headers,
-        dir,
-        request_max: REQUEST_MAX,
-        timeout: FORWARD_TIMEOUT,
-    })
-}
-
-/// Whether `host` can lead to a listener bound to `own`.
-fn is_own(host: &str, own: &SocketAddr) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
-    if let Ok(ip) = host.parse::<std::net::IpAddr>() {
-        let reaches_all = own.ip().is_unspecified() && ip.is_loopback();
-        return ip == own.ip() || ip.is_unspecified() || reaches_all;
-    }
-    let this_host = rustix::system::uname();
-    let this_host = this_host.nodename().to_string_lossy().to_ascii_lowercase();
-    let is_loopback = host == "localhost" || host.ends_with(".localhost");
-    (is_loopback && (own.ip().is_loopback() || own.ip().is_unspecified()))
-        || (host == this_host && !own.ip().is_loopback())
 }
 
 fn jaeger_ui(url: Option<Spanned<String>>, source: &Source) -> Result<Option<String>, Error> {

@@ -194,7 +194,7 @@ fn daemon(facts: Known) -> Daemon {
 
 fn daemon_with(facts: Known, jaeger_ui: Option<&str>) -> Daemon {
     let address: SocketAddr = "127.0.0.1:0".parse().unwrap();
-    let config = Config { listen: address, jaeger_ui: jaeger_ui.map(str::to_owned) };
+    let config = Config { listen: address, tls: None, jaeger_ui: jaeger_ui.map(str::to_owned) };
     let facts = Arc::new(facts);
     let server = serve(config, listen::bind(address).unwrap(), Arc::clone(&facts) as Arc<dyn Facts>).unwrap();
     Daemon { server, facts }

@@ -16,8 +16,10 @@ use tokio::time::{Instant, sleep_until};
 use super::answer::{Accepted, Failure};
 use super::batch::{Batch, Gather};
 use super::client::Client;
-use super::retry::Backoff;
+use super::poison::Poison;
+use super::retry::{Backoff, random};
 use super::{Config, Shared};
+use crate::clock::Clock;
 use crate::journal::checkpoint::Checkpoint;
 use crate::journal::disk::Directory;
 use crate::journal::{Journal, Position, Reader, Record};
@@ -39,8 +41,8 @@ const CHECKPOINT: Duration = Duration::from_secs(1);
 /// Everything that matters wakes the loop by itself; this is for what nobody thought of.
 const IDLE: Duration = Duration::from_secs(10);
 
-/// What a destination finds too large although it is smaller than this is refused for another reason, such as its
-/// load, and waits.
+/// What a destination finds too large, or does not take in time, although it is smaller than this fails for another
+/// reason, such as its load, and waits.
 const TOO_LARGE_MIN: usize = 64 << 10;
 
 /// A destination that refused this many requests in a row will refuse their parts too, so that they are not tried.
@@ -55,8 +57,10 @@ type InFlight = Pin<Box<dyn Future<Output = (Batch, Result<Accepted, Failure>)> 
 pub struct Driver {
     config: Config,
     journal: Journal,
+    clock: Clock,
     shared: Arc<Shared>,
     client: Arc<Client>,
+    poison: Poison,
     disk: Arc<Directory>,
     reader: Reader,
     records: Vec<Record>,
@@ -69,6 +73,8 @@ pub struct Driver {
     backoff: Backoff,
     /// Nothing is sent before; set by failures.
     resume_at: Instant,
+    /// The destination asked not to be sent anything before, whatever else it takes meanwhile.
+    asked_until: Instant,
     /// Largest request at present; halved when the destination finds one too large.
     size_max: usize,
     refused_in_a_row: u32,
@@ -92,14 +98,17 @@ impl Driver {
     pub fn new(
         config: Config,
         journal: Journal,
+        clock: Clock,
         shared: Arc<Shared>,
         disk: Directory,
         stored: Checkpoint,
     ) -> Self {
-        let client = Client::new(&config.endpoint, &config.headers, config.timeout, stored.instance);
+        let client = Client::new(&config, stored.instance);
         let now = Instant::now();
         Driver {
             client: Arc::new(client),
+            poison: Poison::new(&config.poison_dir),
+            clock,
             disk: Arc::new(disk),
             reader: journal.reader(stored.position).with_spans_before(stored.spans_before),
             records: Vec::new(),
@@ -110,6 +119,7 @@ impl Driver {
             unsettled: BTreeMap::new(),
             backoff: Backoff::default(),
             resume_at: now,
+            asked_until: now,
             size_max: config.request_max,
             refused_in_a_row: 0,
             rejection_told: None,
@@ -227,6 +237,18 @@ impl Driver {
                 self.send_again(batch);
                 self.failed(&reason, after);
             }
+            Err(Failure::TooSlow { reason }) => {
+                batch.is_duplicate = true;
+                self.too_slow(batch);
+                self.failed(&reason, None);
+            }
+            Err(Failure::PartlyKnown) => {
+                self.resettle(&batch);
+                match batch.shrink() {
+                    Ok(smaller) => self.send_instead(smaller),
+                    Err(single) => self.refused(&single, "it says that it has a part of this one span"),
+                }
+            }
             Err(Failure::TooLarge { reason }) if batch.bytes() < TOO_LARGE_MIN => {
                 self.send_again(batch);
                 self.failed(&reason, None);
@@ -251,6 +273,19 @@ impl Driver {
         }
     }
 
+    /// A slow destination takes smaller requests sooner, and in time.
+    fn too_slow(&mut self, batch: Batch) {
+        if batch.bytes() < 2 * TOO_LARGE_MIN {
+            return self.send_again(batch);
+        }
+        self.size_max = (batch.bytes() / 2).min(self.size_max);
+        self.resettle(&batch);
+        match batch.shrink() {
+            Ok(smaller) => self.send_instead(smaller),
+            Err(single) => self.send_instead([single]),
+        }
+    }
+
     fn accepted(&mut self, batch: &Batch, accepted: &Accepted) {
         self.resettle(batch);
         self.refused_in_a_row = 0;
@@ -271,16 +306,23 @@ impl Driver {
             tracing::info!("destination {name} at {endpoint} takes spans again");
         }
         self.backoff.succeeded();
-        self.resume_at = Instant::now();
+        self.resume_at = self.asked_until.max(Instant::now());
     }
 
-    /// The destination will never take it: counted, and the queue moves on.
+    /// The destination will never take it: kept aside, counted, and the queue moves on.
     fn refused(&mut self, batch: &Batch, reason: &str) {
+        let name = batch.name(self.stored.instance);
+        let kept = self.poison.keep(batch, name, reason, self.clock.unix_ns());
         self.shared.update(|figures| {
             figures.rejected += batch.spans();
+            figures.kept_aside += if kept.is_ok() { batch.spans() } else { 0 };
             figures.last_error = Some(reason.to_owned());
         });
-        self.note_rejected(batch.spans(), reason);
+        let where_it_is = match kept {
+            Ok(path) => format!("kept in {}", path.display()),
+            Err(error) => format!("they cannot be kept in {}: {error}", self.config.poison_dir.display()),
+        };
+        self.note_rejected(batch.spans(), &format!("{reason}; {where_it_is}"));
     }
 
     fn note_rejected(&mut self, spans: u64, reason: &str) {
@@ -310,17 +352,20 @@ impl Driver {
     /// Backs off. What else was in flight and failed for the same reason does not count again.
     fn failed(&mut self, reason: &str, after: Option<Duration>) {
         self.shared.update(|figures| figures.last_error = Some(reason.to_owned()));
-        if Instant::now() < self.resume_at {
-            return;
-        }
+        let now = Instant::now();
         let was_down = self.backoff.is_down();
-        let wait = self.backoff.failed();
-        self.resume_at = Instant::now() + after.map_or(wait, |after| after + wait.min(after / 10));
+        if now >= self.resume_at {
+            self.resume_at = now + self.backoff.failed();
+        }
+        if let Some(after) = after {
+            self.asked_until = self.asked_until.max(now + after + after.mul_f64(random() / 10.0));
+            self.resume_at = self.asked_until;
+        }
         if self.backoff.is_down() && !was_down {
             let Config { name, endpoint, .. } = &self.config;
             tracing::warn!(
                 "destination {name} at {endpoint} takes no spans: {reason}; they wait in the journal and are sent \
-                 when it is back; check that it runs and that forward.{name}.endpoint is its OTLP/gRPC address"
+                 when it is back; check that it runs and that forward.{name}.endpoint and protocol are those of its OTLP receiver"
             );
         }
     }

@@ -44,7 +44,7 @@ impl Backoff {
 }
 
 /// Evenly spread over 0..1. The standard library keys its hashers at random, which is random enough for this.
-fn random() -> f64 {
+pub fn random() -> f64 {
     RandomState::new().hash_one(0) as f64 / u64::MAX as f64
 }
 

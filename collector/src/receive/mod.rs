@@ -43,6 +43,8 @@ pub use watching::Verdicts;
 use crate::clock::Clock;
 use crate::listen;
 use crate::outcome::{Outcomes, Transport};
+use crate::rotate::Rotating;
+use crate::tls;
 
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -60,8 +62,10 @@ pub struct Config {
 pub struct Listen {
     pub address: SocketAddr,
     pub connections_max: usize,
+    /// `None` = without TLS.
+    pub tls: Option<Arc<tls::Server>>,
     /// `None` = every sender is let in.
-    pub tokens: Option<Tokens>,
+    pub tokens: Option<Arc<Rotating<Tokens>>>,
 }
 
 /// One export request as it came in, inflated, protobuf; not yet known to be well-formed.
@@ -137,8 +141,8 @@ pub fn start<S: Sink>(
     outcomes: &Arc<Outcomes>,
     verdicts: Verdicts,
 ) -> Result<Receiver, StartError> {
-    let grpc = listen::bind(config.grpc.address)?;
-    let http = listen::bind(config.http.address)?;
+    let grpc = listen::bind(config.grpc.address)?.with_tls(config.grpc.tls.clone());
+    let http = listen::bind(config.http.address)?.with_tls(config.http.tls.clone());
     let path = config.local.path.clone();
     let socket = local::bind(&config.local)
         .map_err(|cause| StartError::Local { path: path.display().to_string(), cause })?;

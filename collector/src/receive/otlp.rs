@@ -24,6 +24,7 @@ use super::tokens::Tokens;
 use super::{Accepted, ReceivedBatch, Sink, grpc, json};
 use crate::clock::Clock;
 use crate::outcome::{Outcomes, Transport};
+use crate::rotate::Rotating;
 
 /// A body that takes longer to arrive is given up: a slow sender must not hold its share of the budget.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -43,7 +44,7 @@ pub struct Otlp<S> {
     pub budget: Budget,
     /// Largest request, inflated.
     pub request_max: usize,
-    pub tokens: Option<Tokens>,
+    pub tokens: Option<Arc<Rotating<Tokens>>>,
     pub named_senders: Mutex<HashSet<IpAddr>>,
 }
 
@@ -130,7 +131,7 @@ impl<S: Sink> Otlp<S> {
 
     /// Checks the token and the number of hops before a byte of the body is read.
     fn admit(&self, headers: &HeaderMap) -> Result<u8, Failure> {
-        if self.tokens.as_ref().is_some_and(|tokens| !tokens.admit(headers)) {
+        if self.tokens.as_ref().is_some_and(|tokens| !tokens.current().admit(headers)) {
             return Err(Failure::unauthorized());
         }
         let hops = headers.get("spanmill-hop").and_then(|value| value.to_str().ok()?.parse().ok());

@@ -1,5 +1,7 @@
 //! Our own gRPC services, on the OTLP listeners and under their tokens: `Pulse.Report` and `Providers.Watch`.
 
+use std::sync::Arc;
+
 use http::{Request, Response};
 use hyper::body::Incoming;
 use spanmill_proto::v1::providers_server::ProvidersServer;
@@ -12,6 +14,7 @@ use super::pulse::{self, Pulses};
 use super::tokens::Tokens;
 use super::watching::Watching;
 use crate::outcome::{Outcomes, Rejected};
+use crate::rotate::Rotating;
 
 const PULSE: &str = "/spanmill.v1.Pulse/";
 const PROVIDERS: &str = "/spanmill.v1.Providers/";
@@ -21,11 +24,11 @@ const PROVIDERS: &str = "/spanmill.v1.Providers/";
 pub struct Own {
     pulse: PulseServer<Pulses>,
     providers: ProvidersServer<Watching>,
-    tokens: Option<Tokens>,
+    tokens: Option<Arc<Rotating<Tokens>>>,
 }
 
 impl Own {
-    pub fn new(pulses: Pulses, watching: Watching, tokens: Option<Tokens>) -> Own {
+    pub fn new(pulses: Pulses, watching: Watching, tokens: Option<Arc<Rotating<Tokens>>>) -> Own {
         Own {
             pulse: PulseServer::new(pulses).max_decoding_message_size(pulse::MESSAGE_MAX),
             providers: ProvidersServer::new(watching).max_decoding_message_size(pulse::MESSAGE_MAX),
@@ -38,7 +41,7 @@ impl Own {
     }
 
     pub async fn serve(&mut self, request: Request<Incoming>, outcomes: &Outcomes) -> Response<Body> {
-        if self.tokens.as_ref().is_some_and(|tokens| !tokens.admit(request.headers())) {
+        if self.tokens.as_ref().is_some_and(|tokens| !tokens.current().admit(request.headers())) {
             outcomes.rejected(Rejected::Unauthorized);
             let message = "send a token of the daemon's bearer_tokens_file as 'authorization: Bearer TOKEN'";
             return Status::unauthenticated(message).into_http();

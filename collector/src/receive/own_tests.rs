@@ -16,6 +16,7 @@ use crate::receive::{
     Accepted, Config, Listen, Local, OpenCall, Process, ReceivedBatch, Receiver, Refusal, Sink, Source,
     Tokens, start,
 };
+use crate::rotate::Rotating;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const GRACE: Duration = Duration::from_secs(5);
@@ -48,7 +49,11 @@ struct Daemon {
 
 fn daemon(tokens: Option<Tokens>) -> Daemon {
     let dir = tempfile::tempdir().unwrap();
-    let listen = Listen { address: ([127, 0, 0, 1], 0).into(), connections_max: 10, tokens };
+    let rotating = |tokens: Tokens| {
+        Rotating::new("tokens", Vec::new(), move || Ok::<_, String>(tokens.clone())).unwrap()
+    };
+    let tokens = tokens.map(|tokens| Arc::new(rotating(tokens)));
+    let listen = Listen { address: ([127, 0, 0, 1], 0).into(), connections_max: 10, tokens, tls: None };
     let config = Config {
         grpc: listen.clone(),
         http: listen,

@@ -195,7 +195,9 @@ async fn other_methods_types_and_encodings_are_named() {
 #[tokio::test]
 async fn without_its_token_a_request_is_not_read() {
     let mut service = service(OK);
-    Arc::get_mut(&mut service.otlp).unwrap().tokens = Some(Tokens::parse("alpha"));
+    let tokens = Rotating::new("the tokens", vec![], || Ok::<_, String>(Tokens::parse("alpha")));
+    let tokens = Arc::new(tokens.unwrap());
+    Arc::get_mut(&mut service.otlp).unwrap().tokens = Some(tokens);
     assert_eq!(service.http("spans").await.status(), 401);
     assert_eq!(service.grpc(b"spans").await.headers()["grpc-status"], "16");
     let request = http_request("application/x-protobuf").header(AUTHORIZATION, "Bearer alpha");

@@ -90,7 +90,7 @@ async fn the_sums_of_each_destination_add_up_to_what_was_received() {
     assert_eq!(answer["late"], serde_json::json!({ "late": 4, "too_late": 1, "from_the_future": 0 }));
     assert_eq!(keys(&answer["journal"]), sorted("position bytes oldest_s corrupt_records"));
     let jaeger = &answer["destinations"]["jaeger"];
-    let want = "recovered forwarded duplicates not_for_forwarding rejected_by_destination dropped queued \
+    let want = "recovered forwarded duplicates not_for_forwarding rejected_by_destination kept_aside dropped queued \
                 lag_s last_error";
     assert_eq!(keys(jaeger), sorted(want));
     let sum = |names: &[&str]| names.iter().map(|name| jaeger[name].as_u64().unwrap()).sum::<u64>();

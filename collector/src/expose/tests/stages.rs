@@ -67,7 +67,7 @@ async fn a_kept_span_shows_in_every_answer() {
     let (journal, sources) = sources(&dir);
     let now_unix_ns = sources.clock.unix_ns();
     let address: SocketAddr = "127.0.0.1:0".parse().unwrap();
-    let config = Config { listen: address, jaeger_ui: None };
+    let config = Config { listen: address, tls: None, jaeger_ui: None };
     let server = start(&config, listen::bind(address).unwrap(), sources).unwrap();
     let get = async |path: &str| get_from(server.local_addr(), path).await;
 

@@ -2,6 +2,7 @@
 //!
 //! Each folder is one stage; `pipeline.rs` is the only place that wires them. `ARCHITECTURE.md` has the picture.
 
+pub mod board;
 pub mod clock;
 pub mod command;
 pub mod config;

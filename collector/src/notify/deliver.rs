@@ -7,29 +7,28 @@ use std::time::Duration;
 use tokio::task::LocalSet;
 
 use super::channel::{About, Answer};
-use super::post::Poster;
+use super::post::post;
 use super::{Shared, outbox, retry};
 
 /// How often due calls, mutes that end and the outbox are looked after.
 const REST: Duration = Duration::from_millis(250);
 
-pub fn run(shared: &Arc<Shared>, poster: Poster) {
+pub fn run(shared: &Arc<Shared>) {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return tracing::error!("the notifiers have no runtime: {error}"),
     };
-    let poster = Arc::new(poster);
     let tasks = LocalSet::new();
     for index in 0..shared.config.targets.len() {
-        let (shared, poster) = (Arc::clone(shared), Arc::clone(&poster));
-        tasks.spawn_local(async move { serve(&shared, &poster, index).await });
+        let shared = Arc::clone(shared);
+        tasks.spawn_local(async move { serve(&shared, index).await });
     }
     tasks.block_on(&runtime, keep(shared));
     save(shared, false);
 }
 
 /// Makes the calls of one receiver, one after the other.
-async fn serve(shared: &Shared, poster: &Poster, index: usize) {
+async fn serve(shared: &Shared, index: usize) {
     let about = About { instance: &shared.config.instance, page: &shared.config.page };
     loop {
         let due = shared.desk().due(index, shared.clock.unix_ns(), &about);
@@ -38,7 +37,7 @@ async fn serve(shared: &Shared, poster: &Poster, index: usize) {
             continue;
         };
         let now_ns = shared.clock.unix_ns();
-        let answer = match poster.post(&shared.config.targets[index], call, now_ns).await {
+        let answer = match post(&shared.config.targets[index], call, now_ns).await {
             Ok(answer) => answer,
             Err(reason) => Answer::Failed(reason),
         };

@@ -21,13 +21,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use http::{HeaderName, HeaderValue, Uri};
+use http::uri::PathAndQuery;
+use http::{HeaderName, HeaderValue};
 use tokio::sync::Notify;
 
 pub use channel::Status;
 pub use notice::{Notice, Severity};
 
 use crate::clock::Clock;
+use crate::dial;
 use desk::Desk;
 
 #[derive(Debug, Clone, Default)]
@@ -49,7 +51,8 @@ pub struct Target {
     /// The `notifier` label in metrics, e.g. `webhook-1`.
     pub name: String,
     pub kind: TargetKind,
-    pub url: Uri,
+    pub server: dial::Target,
+    pub path: PathAndQuery,
     pub headers: Vec<(HeaderName, HeaderValue)>,
     pub severity_min: Severity,
 }
@@ -73,10 +76,8 @@ pub fn start(config: Config, clock: Clock) -> io::Result<Notifier> {
         stops: AtomicBool::new(false),
     });
     let of_thread = Arc::clone(&shared);
-    let poster = post::Poster::new(&shared.config.targets)?;
-    let thread = std::thread::Builder::new()
-        .name("notify".to_owned())
-        .spawn(move || deliver::run(&of_thread, poster))?;
+    let thread =
+        std::thread::Builder::new().name("notify".to_owned()).spawn(move || deliver::run(&of_thread))?;
     Ok(Notifier { shared, thread: Arc::new(Mutex::new(Some(thread))) })
 }
 

@@ -28,7 +28,8 @@ pub fn target_key(target: &Target) -> String {
         TargetKind::Webhook { .. } => "webhook",
         TargetKind::Alertmanager => "alertmanager",
     };
-    let digest = digest::digest(&digest::SHA256, target.url.to_string().as_bytes());
+    let address = target.server.uri(target.path.clone()).to_string();
+    let digest = digest::digest(&digest::SHA256, address.as_bytes());
     let hex: String = digest.as_ref()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
     format!("{kind}-{hex}")
 }

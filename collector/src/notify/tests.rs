@@ -42,10 +42,16 @@ fn resolved(notice: &Notice, at_ns: u64) -> Notice {
 }
 
 fn target(kind: TargetKind, url: &str) -> Target {
+    let uri: http::Uri = url.parse().unwrap();
     Target {
         name: "one".to_owned(),
         kind,
-        url: url.parse().unwrap(),
+        server: dial::Target {
+            authority: uri.authority().unwrap().clone(),
+            protocol: dial::Protocol::Http1,
+            tls: None,
+        },
+        path: uri.path_and_query().unwrap().clone(),
         headers: Vec::new(),
         severity_min: Severity::Info,
     }

@@ -2,8 +2,10 @@
 
 use std::fmt::Display;
 
+use crate::clock::Moment;
 use crate::context::{Context, Entered, HasContext};
 use crate::engine::Engine;
+use crate::fork;
 use crate::provider::Name;
 use crate::recorder::{Log, Outcome, Record};
 use crate::running;
@@ -44,7 +46,9 @@ impl Call {
     pub(crate) fn start(provider: &Name, operation: &str, parent: Option<&Context>) -> Call {
         let Some(engine) = running::engine() else { return Call { engine: None, record: None } };
         let current = if parent.is_none() { Context::current() } else { None };
-        let record = Record::call(engine.masker(), provider, operation, parent.or(current.as_ref()));
+        let now = Moment::now();
+        let engine = engine.of_process(fork::pid(now.tick()));
+        let record = Record::call(engine.record_desk(now), provider, operation, parent.or(current.as_ref()));
         Call { engine: Some(engine), record: Some(record) }
     }
 

@@ -5,10 +5,15 @@ use std::cell::RefCell;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
 use crate::id::{SpanId, TraceId};
 use crate::provider::Name;
+
+/// Entries and bytes of baggage, as the W3C specification asks everybody to carry at least.
+pub(crate) const BAGGAGE_MAX: usize = 64;
+pub(crate) const BAGGAGE_BYTES_MAX: usize = 8192;
 
 thread_local! {
     static CURRENT: RefCell<Option<Context>> = const { RefCell::new(None) };
@@ -27,9 +32,48 @@ pub struct Context {
     pub(crate) remote: bool,
     /// The provider of the call that is open here: a CLIENT span below is an attempt of that call.
     pub(crate) call: Option<Name>,
+    /// What else travels with the trace; most traces have nothing.
+    pub(crate) carried: Option<Arc<Carried>>,
+}
+
+/// What travels with a trace beside its ids.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Carried {
+    pub(crate) tracestate: String,
+    /// Keys and values as they are, not encoded.
+    pub(crate) baggage: Vec<(String, String)>,
 }
 
 impl Context {
+    /// The context of the first span of a trace.
+    pub(crate) fn root(trace_id: TraceId, span_id: SpanId) -> Context {
+        Context { trace_id, span_id, flags: 1, remote: false, call: None, carried: None }
+    }
+
+    /// The W3C `tracestate` that came with the trace, if any.
+    pub fn tracestate(&self) -> Option<&str> {
+        self.carried.as_deref().map(|carried| carried.tracestate.as_str()).filter(|state| !state.is_empty())
+    }
+
+    /// A value of the W3C `baggage` that travels with the trace.
+    pub fn baggage(&self, key: &str) -> Option<&str> {
+        let carried = self.carried.as_deref()?;
+        carried.baggage.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str())
+    }
+
+    /// This context with a baggage entry that travels on with it. It goes to every service downstream: nothing secret
+    /// belongs there. Beyond 64 entries or 8 KiB nothing is added.
+    pub fn with_baggage(mut self, key: &str, value: &str) -> Context {
+        let mut carried = self.carried.as_deref().cloned().unwrap_or_default();
+        carried.baggage.retain(|(known, _)| known != key);
+        let bytes: usize = carried.baggage.iter().map(|(key, value)| key.len() + value.len()).sum();
+        if carried.baggage.len() < BAGGAGE_MAX && bytes + key.len() + value.len() <= BAGGAGE_BYTES_MAX {
+            carried.baggage.push((key.to_string(), value.to_string()));
+        }
+        self.carried = Some(Arc::new(carried));
+        self
+    }
+
     /// The context of the running code: what [`enter`](Context::enter) or [`InSpan::in_span`] made current.
     pub fn current() -> Option<Context> {
         CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
@@ -143,7 +187,7 @@ mod tests {
     fn context(last: u8) -> Context {
         let mut id = [1; 8];
         id[7] = last;
-        Context { trace_id: TraceId([1; 16]), span_id: SpanId(id), flags: 1, remote: false, call: None }
+        Context::root(TraceId([1; 16]), SpanId(id))
     }
 
     #[test]

@@ -75,6 +75,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod board;
 mod call;
 mod clock;
 mod context;
@@ -83,6 +84,7 @@ mod error;
 mod fork;
 mod id;
 mod init;
+mod open_calls;
 mod propagation;
 mod provider;
 pub mod recorder;
@@ -94,6 +96,7 @@ pub mod testing;
 mod transport;
 mod value;
 
+pub use board::{Scope, State, Verdict};
 pub use call::Call;
 pub use context::{Context, Entered, HasContext, InSpan, Instrumented};
 pub use error::InitError;

@@ -7,6 +7,8 @@ use std::time::Duration;
 use spanmill_mask::Masker;
 
 use crate::error::{InitError, SOCKET_PATH_BYTES_MAX};
+use crate::propagation::Propagators;
+use crate::recorder::{COUNT_LIMIT_MAX, Limits, Rules, VALUE_BYTES_LIMIT_MAX};
 use crate::resource::Resource;
 
 /// Settings of the client, from the environment; [`builder`](crate::builder) changes them.
@@ -16,6 +18,10 @@ use crate::resource::Resource;
 /// | `OTEL_SDK_DISABLED` | `true`: nothing is recorded |
 /// | `OTEL_SERVICE_NAME` | the service's name; wins over `service.name` of the next line |
 /// | `OTEL_RESOURCE_ATTRIBUTES` | `key=value,…`, values percent-encoded |
+/// | `OTEL_PROPAGATORS` | headers that carry a trace: `tracecontext`, `baggage` (both by default), `b3`, `b3multi`, `jaeger`, `none` |
+/// | `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT`, `OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT` | bytes of a value, default 4096, at most 16384 |
+/// | `OTEL_ATTRIBUTE_COUNT_LIMIT`, `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT` | tags of a span, default 128, at most 4096 |
+/// | `OTEL_SPAN_EVENT_COUNT_LIMIT`, `OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT` | logs of a span, tags of a log; as above |
 /// | `SPANMILL_SOCKET` | path of the daemon's socket, see [`default_socket`] |
 /// | `SPANMILL_FLUSH_INTERVAL` | milliseconds that a span waits for company at most, default 200 |
 #[derive(Debug, Clone)]
@@ -27,7 +33,12 @@ pub struct Settings {
     pub(crate) queue_bytes: usize,
     pub(crate) hold: Duration,
     pub(crate) mask: spanmill_mask::Config,
+    pub(crate) limits: Limits,
+    pub(crate) propagators: Propagators,
 }
+
+/// Which headers carry a trace.
+const PROPAGATORS: &str = "OTEL_PROPAGATORS";
 
 impl Settings {
     /// What the environment says; `language` names the runtime that is traced (`rust`, `php`).
@@ -74,6 +85,10 @@ impl Settings {
             // A daemon is restarted in less; what is older belongs to a look back, not to a verdict.
             hold: Duration::from_secs(10),
             mask: spanmill_mask::Config::default(),
+            limits: limits(text)?,
+            propagators: text(PROPAGATORS)?
+                .map_or(Ok(Propagators::W3C), |list| Propagators::parse(&list))
+                .map_err(|why| InitError::Environment { variable: PROPAGATORS, why })?,
         })
     }
 
@@ -105,10 +120,10 @@ impl Settings {
         self.disabled
     }
 
-    /// The compiled masking rules. They live until the process ends: spans refer to them without a count.
-    pub(crate) fn masker(&self) -> Result<&'static Masker, InitError> {
+    /// The compiled rules. They live until the process ends: spans refer to them without a count.
+    pub(crate) fn rules(&self) -> Result<&'static Rules, InitError> {
         let masker = Masker::new(self.mask.clone()).map_err(InitError::Mask)?;
-        Ok(Box::leak(Box::new(masker)))
+        Ok(Box::leak(Box::new(Rules { masker, limits: self.limits })))
     }
 
     pub(crate) fn check(&self) -> Result<(), InitError> {
@@ -118,6 +133,40 @@ impl Settings {
         }
         Ok(())
     }
+}
+
+/// The limits of spans; the variable for spans wins over the one for everything.
+fn limits(text: impl Fn(&'static str) -> Result<Option<String>, InitError>) -> Result<Limits, InitError> {
+    let read = |variables: &[&'static str], default: usize, most: usize| {
+        for &variable in variables {
+            if let Some(number) = text(variable)? {
+                let why = "not a number of at least 1";
+                let number = number.parse::<usize>().ok().filter(|number| *number > 0);
+                return Ok(number.ok_or(InitError::Environment { variable, why })?.min(most));
+            }
+        }
+        Ok(default)
+    };
+    let default = Limits::default();
+    let count = |variables: &[&'static str], default: u32| {
+        read(variables, default as usize, COUNT_LIMIT_MAX as usize).map(|number| number as u32)
+    };
+    Ok(Limits {
+        tags_max: count(
+            &["OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT"],
+            default.tags_max,
+        )?,
+        logs_max: count(&["OTEL_SPAN_EVENT_COUNT_LIMIT"], default.logs_max)?,
+        log_tags_max: count(
+            &["OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT"],
+            default.log_tags_max,
+        )?,
+        value_bytes_max: read(
+            &["OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"],
+            default.value_bytes_max,
+            VALUE_BYTES_LIMIT_MAX,
+        )?,
+    })
 }
 
 /// Where the daemon listens unless it is told otherwise: `/run/spanmill/spanmill.sock` for root, and
@@ -163,6 +212,22 @@ mod tests {
     fn an_error_names_the_variable() {
         let error = read(&[("SPANMILL_FLUSH_INTERVAL", "0")]).unwrap_err().to_string();
         assert_eq!(error, "SPANMILL_FLUSH_INTERVAL: not a number of milliseconds from 1 to 60000");
+    }
+
+    #[test]
+    fn limits_of_spans_win_over_those_of_everything() {
+        let limits = |pairs| read(pairs).map(|settings| settings.limits);
+        assert_eq!(limits(&[]).unwrap(), Limits::default());
+        let set = limits(&[
+            ("OTEL_ATTRIBUTE_COUNT_LIMIT", "10"),
+            ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "20"),
+            ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "1000000"),
+        ]);
+        let want =
+            Limits { tags_max: 20, log_tags_max: 10, value_bytes_max: VALUE_BYTES_LIMIT_MAX, logs_max: 128 };
+        assert_eq!(set.unwrap(), want);
+        assert!(limits(&[("OTEL_SPAN_EVENT_COUNT_LIMIT", "many")]).is_err());
+        assert!(read(&[("OTEL_PROPAGATORS", "b3,xray")]).is_err());
     }
 
     #[test]

@@ -86,13 +86,18 @@ pub struct Page<'m> {
 impl<'m> Page<'m> {
     /// Makes zeroed memory a page; as many slots as fit.
     pub fn format(words: &'m [AtomicU64], pid: u32) -> Page<'m> {
-        let slots = (words.len() / WORDS).saturating_sub(1).min(SLOTS_MAX);
-        let page = Page { words: &words[..(1 + slots) * WORDS] };
-        words[1].store(u64::from(VERSION) | (slots as u64) << 32, Relaxed);
+        let page = Page::resume(words);
+        words[1].store(u64::from(VERSION) | (page.slots() as u64) << 32, Relaxed);
         words[2].store(SLOT_BYTES as u64 | u64::from(pid) << 32, Relaxed);
         // Last: what has the magic number is a page.
         words[0].store(MAGIC, Release);
         page
+    }
+
+    /// Goes on with a page that this process has formatted before.
+    pub fn resume(words: &'m [AtomicU64]) -> Page<'m> {
+        let slots = (words.len() / WORDS).saturating_sub(1).min(SLOTS_MAX);
+        Page { words: &words[..(1 + slots) * WORDS] }
     }
 
     pub fn slots(&self) -> usize {
@@ -141,6 +146,11 @@ impl<'m> Page<'m> {
     /// A call found no free slot.
     pub fn count_overflow(&self) {
         self.words[OVERFLOWS_WORD].fetch_add(1, Relaxed);
+    }
+
+    /// Calls that found no free slot so far.
+    pub fn overflows(&self) -> u64 {
+        self.words[OVERFLOWS_WORD].load(Relaxed)
     }
 
     fn slot(&self, slot: usize) -> &'m [AtomicU64] {

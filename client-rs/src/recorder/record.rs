@@ -1,18 +1,19 @@
 //! One span while it is open.
 
 use std::cell::RefCell;
-use std::time::Instant;
 
-use spanmill_mask::Masker;
+use spanmill_proto::open_calls::{OpenCall, Target};
 use spanmill_proto::otlp::{span, status};
 use spanmill_proto::wire;
 
 use super::body::{Body, Log};
-use super::limits::{NAME_BYTES_MAX, POOLED_BYTES_MAX, POOLED_MAX, VALUE_BYTES_MAX};
+use super::limits::{NAME_BYTES_MAX, POOLED_BYTES_MAX, POOLED_MAX, Rules};
+use super::opening::Opening;
 use super::role::{Kind, Outcome};
-use crate::clock::Moment;
+use crate::clock::{Moment, Tick};
 use crate::context::Context;
 use crate::id::{SpanId, TraceId};
+use crate::open_calls::{OpenCalls, Slot};
 use crate::provider::Name;
 use crate::value::Value;
 
@@ -32,18 +33,30 @@ pub struct Record {
     start: Moment,
     body: Body,
     failed: bool,
+    /// Its place on the open-call page.
+    slot: Option<Slot>,
+}
+
+/// What a recorder brings to each of its spans.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Desk<'d> {
+    pub(crate) rules: &'static Rules,
+    pub(crate) page: Option<&'d OpenCalls>,
+    /// The moment at which the span begins.
+    pub(crate) now: Moment,
 }
 
 impl Record {
     /// Begins a span below `parent`, or a new trace. A [`Kind::Client`] span inside an open call is an
     /// attempt of that call: it says so, and carries the provider's name.
-    pub fn start(masker: &'static Masker, name: &str, kind: Kind, parent: Option<&Context>) -> Box<Record> {
-        let mut record = Record::begin(masker, kind, parent);
+    pub(crate) fn start(desk: Desk<'_>, name: &str, kind: Kind, parent: Option<&Context>) -> Box<Record> {
+        let mut record = Record::begin(desk, kind, parent);
         record.body.text(span::NAME, name, NAME_BYTES_MAX);
         match kind {
             Kind::Client => {
                 if let Some(provider) = record.context.call.clone() {
-                    record.provider(&provider, true);
+                    record.provider(&provider);
+                    record.body.own_tag("spanmill.attempt", &true.into());
                 }
             }
             // What came in is not a part of what we called, even where both run in one thread.
@@ -54,38 +67,66 @@ impl Record {
     }
 
     /// Begins a call of `provider` below `parent`. Inside an open call of the same provider it is an attempt.
-    pub fn start_call(
-        masker: &'static Masker,
-        provider: &crate::Provider,
-        operation: &str,
-        parent: Option<&Context>,
-    ) -> Box<Record> {
-        Record::call(masker, provider.shared_name(), operation, parent)
-    }
-
     pub(crate) fn call(
-        masker: &'static Masker,
+        desk: Desk<'_>,
         provider: &Name,
         operation: &str,
         parent: Option<&Context>,
     ) -> Box<Record> {
-        let mut record = Record::begin(masker, Kind::Client, parent);
-        record.body.call_name(provider, operation);
+        let mut record = Record::begin(desk, Kind::Client, parent);
         let is_attempt = record.context.call.replace(provider.clone()).is_some_and(|open| open == *provider);
-        record.provider(provider, is_attempt);
-        record.body.own_text(&["spanmill.operation"], operation);
+        let (context, start_unix_ns) = (&record.context, record.start.unix_ns());
+        let slot = Opening::write(&mut record.body, provider, operation, |opening| {
+            // An attempt shows as the call around it.
+            let page = desk.page.filter(|_| !is_attempt)?;
+            page.open(&OpenCall {
+                trace_id: context.trace_id.0,
+                span_id: context.span_id.0,
+                start_unix_ns,
+                target: Target::Provider(&opening.shown_provider),
+                operation: &opening.shown_operation,
+                is_attempt,
+            })
+        });
+        record.slot = slot;
+        if is_attempt {
+            record.body.own_tag("spanmill.attempt", &true.into());
+        }
         record
     }
 
-    fn begin(masker: &'static Masker, kind: Kind, parent: Option<&Context>) -> Box<Record> {
-        let start = Moment::now();
+    /// Says where a request goes, `server.address` and `server.port`, and shows it to the daemon as open unless a
+    /// call around it does.
+    pub(crate) fn peer(&mut self, page: Option<&OpenCalls>, host: &str, port: Option<u16>) {
+        let shown = self.body.own_text(&["server.address"], host);
+        if let Some(port) = port {
+            self.body.own_tag("server.port", &port.into());
+        }
+        if self.context.call.is_none() && self.kind == Kind::Client && self.slot.is_none() {
+            self.slot = page.and_then(|page| {
+                page.open(&OpenCall {
+                    trace_id: self.context.trace_id.0,
+                    span_id: self.context.span_id.0,
+                    start_unix_ns: self.start.unix_ns(),
+                    target: Target::Address(&String::from_utf8_lossy(&shown), port.unwrap_or(0)),
+                    operation: "",
+                    is_attempt: false,
+                })
+            });
+        }
+    }
+
+    /// Its place on the page, to be given back; once.
+    pub(crate) fn take_slot(&mut self) -> Option<Slot> {
+        self.slot.take()
+    }
+
+    fn begin(desk: Desk<'_>, kind: Kind, parent: Option<&Context>) -> Box<Record> {
+        let start = desk.now;
         let span_id = SpanId::fresh(start.unix_ns());
         let context = match parent {
             Some(parent) => Context { span_id, remote: false, ..parent.clone() },
-            None => {
-                let trace_id = TraceId::fresh(start.unix_ns());
-                Context { trace_id, span_id, flags: 1, remote: false, call: None }
-            }
+            None => Context::root(TraceId::fresh(start.unix_ns()), span_id),
         };
         let mut pooled = POOL.try_with(|pool| pool.borrow_mut().pop()).ok().flatten();
         let bytes = pooled.as_mut().map(|record| std::mem::take(&mut record.body.bytes));
@@ -95,8 +136,9 @@ impl Record {
             parent_is_remote: parent.is_some_and(|parent| parent.remote),
             kind,
             start,
-            body: Body::new(masker, bytes.unwrap_or_default()),
+            body: Body::new(desk.rules, bytes.unwrap_or_default()),
             failed: false,
+            slot: None,
         };
         match pooled {
             Some(mut record) => {
@@ -107,12 +149,9 @@ impl Record {
         }
     }
 
-    fn provider(&mut self, name: &Name, is_attempt: bool) {
+    fn provider(&mut self, name: &Name) {
         // `peer.service` is the old name, by which Jaeger and most dashboards still group.
         self.body.own_text(&["spanmill.provider", "service.peer.name", "peer.service"], name);
-        if is_attempt {
-            self.body.own_tag("spanmill.attempt", &true.into());
-        }
     }
 
     /// How others refer to this span.
@@ -135,7 +174,7 @@ impl Record {
 
     /// Says how a call ended, without a word on why.
     pub fn outcome(&mut self, outcome: Outcome) {
-        self.body.own_text(&["spanmill.outcome"], outcome.name());
+        self.body.own_word("spanmill.outcome", outcome.name());
     }
 
     /// Sets the status to OK.
@@ -153,7 +192,8 @@ impl Record {
         }
         self.body.own_text(&["error.type"], error_type);
         let mark = wire::open(&mut self.body.bytes, span::STATUS);
-        self.body.text(status::MESSAGE, message, VALUE_BYTES_MAX);
+        let bytes_max = self.body.scrubber.rules().limits.value_bytes_max;
+        self.body.text(status::MESSAGE, message, bytes_max);
         wire::put_uint(&mut self.body.bytes, status::CODE, status::ERROR);
         wire::close(&mut self.body.bytes, mark);
     }
@@ -171,6 +211,9 @@ impl Record {
         if let Some(parent) = self.parent {
             wire::put_bytes(out, span::PARENT_SPAN_ID, &parent.0);
         }
+        if let Some(state) = self.context.tracestate() {
+            wire::put_bytes(out, span::TRACE_STATE, state.as_bytes());
+        }
         wire::put_uint(out, span::KIND, self.kind.number());
         wire::put_fixed64(out, span::START_TIME, self.start.unix_ns());
         wire::put_fixed64(out, span::END_TIME, end.unix_ns());
@@ -187,7 +230,8 @@ impl Record {
             }
         }
         Finished {
-            end: end.instant(),
+            end: end.tick(),
+            is_precious: self.failed,
             span: out,
             masked: body.scrubber.masked,
             truncated: body.scrubber.truncated,
@@ -210,7 +254,9 @@ impl Record {
 
 /// A span that has ended: the content of an OTLP `Span` message, and what was done to it.
 pub(crate) struct Finished<'r> {
-    pub(crate) end: Instant,
+    pub(crate) end: Tick,
+    /// It says that something went wrong: what a full queue must not lose.
+    pub(crate) is_precious: bool,
     pub(crate) span: &'r [u8],
     pub(crate) masked: u64,
     pub(crate) truncated: u64,

@@ -17,12 +17,20 @@ pub enum Reason {
     Send,
     /// The span ended after the client was shut down.
     Closed,
+    /// The queue was full, and a failure took its place.
+    Displaced,
 }
 
 impl Reason {
     /// All reasons.
-    pub const ALL: [Reason; 5] =
-        [Reason::QueueFull, Reason::NoDaemon, Reason::TooLong, Reason::Send, Reason::Closed];
+    pub const ALL: [Reason; 6] = [
+        Reason::QueueFull,
+        Reason::NoDaemon,
+        Reason::TooLong,
+        Reason::Send,
+        Reason::Closed,
+        Reason::Displaced,
+    ];
 
     /// The label in metrics and in PHP's `Tracer::stats()`.
     pub fn name(self) -> &'static str {
@@ -32,6 +40,7 @@ impl Reason {
             Reason::TooLong => "too_long",
             Reason::Send => "send",
             Reason::Closed => "closed",
+            Reason::Displaced => "displaced",
         }
     }
 }
@@ -77,6 +86,8 @@ pub struct Stats {
     pub truncated: u64,
     /// Values in which something was masked.
     pub masked: u64,
+    /// Calls that the daemon cannot see while they are open, because too many are.
+    pub calls_without_slot: u64,
 }
 
 impl Stats {
@@ -123,6 +134,7 @@ impl Counters {
             trimmed: self.trimmed.load(Relaxed),
             truncated: self.truncated.load(Relaxed),
             masked: self.masked.load(Relaxed),
+            calls_without_slot: 0,
         }
     }
 }

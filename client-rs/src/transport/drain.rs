@@ -11,14 +11,18 @@ use spanmill_proto::local::Kind;
 
 use super::link::{BackOff, Link, Sent};
 use super::packet::Block;
+use super::report::Report;
+use crate::clock::Tick;
 use crate::engine::Engine;
 use crate::error::InitError;
-use crate::recorder::Reason;
+use crate::recorder::{Reason, Stats};
 
 /// A daemon that is restarted is found again within this.
 const BACK_OFF: BackOff = BackOff { first: Duration::from_millis(100), most: Duration::from_secs(2) };
 /// Longest wait on the socket, during which no flush is heard.
 const DEAF_MAX: Duration = Duration::from_millis(50);
+/// Blocks that the thread has taken over: a send buffer's worth.
+const PENDING_MAX: usize = 16;
 /// Longest time to close in: nothing waits longer for a stuck daemon, and instants do not overflow.
 const CLOSE_MAX: Duration = Duration::from_secs(3600);
 
@@ -48,7 +52,8 @@ impl Drain {
     pub(crate) fn start(engine: &'static Engine) -> Result<Drain, InitError> {
         let worker = Worker {
             engine,
-            link: Link::new(engine.socket(), BACK_OFF),
+            link: Link::new(engine.socket(), BACK_OFF, engine.hello(), engine.page().cloned()),
+            report: Report::default(),
             pending: VecDeque::new(),
             head: Vec::new(),
             failing: Reason::NoDaemon,
@@ -108,6 +113,7 @@ impl Desk {
 struct Worker {
     engine: &'static Engine,
     link: Link,
+    report: Report,
     pending: VecDeque<Block>,
     head: Vec<u8>,
     /// Why blocks are not sent just now: what they are counted under when they grow too old.
@@ -122,23 +128,25 @@ impl Worker {
             let orders = *self.engine.desk().lock();
             let now = Instant::now();
             let asked = orders.deadline.is_some() || orders.flushes_asked > orders.flushes_done;
-            let sweep = asked || now >= next_sweep;
-            if sweep {
+            if asked || now >= next_sweep {
                 next_sweep = now + interval;
-            }
-            self.engine.queue().take(sweep, &mut self.pending);
-            if orders.deadline.is_some() {
-                self.link.retry_now();
+                self.engine.queue().sweep();
+                if orders.deadline.is_some() {
+                    self.link.retry_now();
+                }
+                self.link.keep();
             }
             let until = self.send();
-            self.drop_older_than(now.checked_sub(self.engine.hold()));
-            if self.pending.is_empty() {
+            self.drop_older_than(Tick::now().before(self.engine.hold()));
+            self.tell();
+            if self.is_done() {
                 self.engine.desk().tell(|desk| desk.flushes_done = orders.flushes_asked);
             }
             // A daemon that is slow gets the time that is left; for one that is absent nobody waits.
             let give_up = |deadline| now >= deadline || until.is_some();
-            if orders.deadline.is_some_and(|deadline| self.pending.is_empty() || give_up(deadline)) {
-                self.drop_older_than(Some(Instant::now()));
+            if orders.deadline.is_some_and(|deadline| self.is_done() || give_up(deadline)) {
+                self.drop_older_than(Some(Tick::now()));
+                self.tell_last();
                 return self.engine.desk().tell(|desk| desk.ended = true);
             }
             let until = until.into_iter().chain(orders.deadline).fold(next_sweep, Instant::min);
@@ -146,10 +154,26 @@ impl Worker {
         }
     }
 
+    /// Takes blocks over from the queue, few at a time: what stays there may give way to failures.
+    fn refill(&mut self) {
+        while self.pending.len() < PENDING_MAX {
+            let Some(block) = self.engine.queue().take() else { return };
+            self.pending.push_back(block);
+        }
+    }
+
+    /// True when nothing is left; what is not swept yet does not count.
+    fn is_done(&mut self) -> bool {
+        self.refill();
+        self.pending.is_empty()
+    }
+
     /// Sends what can be sent now; returns when another try is worth it, if the socket cannot tell.
     fn send(&mut self) -> Option<Instant> {
         let counters = self.engine.counters();
-        while let Some(block) = self.pending.pop_front() {
+        loop {
+            self.refill();
+            let block = self.pending.pop_front()?;
             self.engine.envelope().head(block.bytes.len(), &mut self.head);
             match self.link.send(Kind::Spans, &self.head, &block.bytes) {
                 Sent::Yes => {
@@ -174,16 +198,44 @@ impl Worker {
             }
             self.engine.queue().done(block);
         }
-        None
     }
 
-    fn drop_older_than(&mut self, limit: Option<Instant>) {
+    fn drop_older_than(&mut self, limit: Option<Tick>) {
         let is_old = |block: &Block| block.since.zip(limit).is_some_and(|(since, limit)| since <= limit);
-        while self.pending.front().is_some_and(is_old) {
-            let Some(block) = self.pending.pop_front() else { break };
+        loop {
+            self.refill();
+            let Some(block) =
+                self.pending.front().is_some_and(is_old).then(|| self.pending.pop_front()).flatten()
+            else {
+                return;
+            };
             self.engine.counters().drop_spans(self.failing, block.spans);
             self.link.skip();
             self.engine.queue().done(block);
+        }
+    }
+
+    /// Tells the daemon what was counted, at most once a second.
+    fn tell(&mut self) {
+        if self.link.socket().is_some() {
+            let stats = self.engine.stats();
+            if let Some(payload) = self.report.due(&stats, Tick::now()) {
+                self.put_counters(&payload, stats);
+            }
+        }
+    }
+
+    /// The same at the end, whenever the last time was.
+    fn tell_last(&mut self) {
+        let stats = self.engine.stats();
+        if let Some(payload) = self.report.news(&stats).filter(|_| self.link.socket().is_some()) {
+            self.put_counters(&payload, stats);
+        }
+    }
+
+    fn put_counters(&mut self, payload: &[u8], stats: Stats) {
+        if self.link.send(Kind::Counters, payload, &[]) == Sent::Yes {
+            self.report.told(stats);
         }
     }
 

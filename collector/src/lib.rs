@@ -8,6 +8,7 @@ pub mod command;
 pub mod config;
 pub mod demo;
 pub mod dial;
+pub mod detect;
 pub mod expose;
 pub mod forward;
 pub mod journal;

@@ -15,3 +15,4 @@ pub mod outcome;
 pub mod pipeline;
 pub mod receive;
 pub mod rollup;
+pub mod store;

@@ -168,6 +168,12 @@ impl Merged {
         }
     }
 
+    /// Buckets in use with their counts, ascending.
+    pub fn buckets(&self) -> Vec<(u16, u64)> {
+        let used = self.counts.iter().enumerate().filter(|(_, count)| **count > 0);
+        used.map(|(bucket, count)| (bucket as u16, *count)).collect()
+    }
+
     /// The durations in ns at `quantiles` (ascending, nearest rank); `None` without a single value.
     pub fn quantiles<const N: usize>(&self, quantiles: [f64; N]) -> Option<[u64; N]> {
         if self.total == 0 {

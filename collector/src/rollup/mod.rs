@@ -28,10 +28,11 @@ mod totals;
 mod window;
 
 pub use figures::{Baseline, Board, Conversion, Figures, Point, Series, Verdict, rfc3339};
+pub use latency::{BUCKETS, DURATION_MAX_NS, bucket};
 pub use observed::{Finished, Labels, Name, Names, Observed, Open};
-pub use settled::{Changed, STORED_S, StoredWindow};
+pub use settled::{Changed, Restored, STORED_S, StoredWindow};
 pub use totals::{BUCKETS_S, Durations, Totals};
-pub use window::Counts;
+pub use window::{Counts, Sum};
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};

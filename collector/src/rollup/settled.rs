@@ -29,3 +29,12 @@ pub struct Changed {
     /// Every record before it is in the windows, none after it.
     pub position: Position,
 }
+
+/// What was stored before the start, as of one transaction.
+#[derive(Debug, Clone, Default)]
+pub struct Restored {
+    /// The windows that begin in the 15 minutes before the end of the newest one, of all providers.
+    pub windows: Vec<StoredWindow>,
+    /// Where the journal is read on from; `None` = nothing was stored yet.
+    pub position: Option<Position>,
+}

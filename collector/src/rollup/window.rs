@@ -69,7 +69,7 @@ impl Counts {
         }
     }
 
-    fn merge(&mut self, other: &Counts) {
+    pub fn merge(&mut self, other: &Counts) {
         for (sum, count) in self.by_outcome.iter_mut().zip(other.by_outcome) {
             *sum += count;
         }
@@ -91,6 +91,7 @@ pub struct Sum {
     pub counts: Counts,
     pub answered: Merged,
     pub other: Merged,
+    pub late: u64,
 }
 
 impl Sum {
@@ -98,6 +99,7 @@ impl Sum {
         self.counts = Counts::default();
         self.answered.clear();
         self.other.clear();
+        self.late = 0;
     }
 
     fn add(&mut self, slot: &Slot) {

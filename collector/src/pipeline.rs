@@ -65,7 +65,7 @@ impl Pipeline {
         let dir = config.journal.dir.display().to_string();
         let journal = journal::start(config.journal, clock.clone(), Arc::clone(&outcomes))
             .map_err(|cause| StartError::Journal { dir, cause })?;
-        let rollup = rollup::start(config.rollup, &journal, clock.clone());
+        let rollup = rollup::start(config.rollup, &journal, clock.clone(), None);
         let destinations = config.forward.into_iter();
         let destinations = destinations.map(|config| forward::start(config, &journal, clock.clone()));
         let destinations = Arc::new(destinations.collect::<Vec<_>>());

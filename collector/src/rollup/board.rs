@@ -7,6 +7,7 @@ use super::fold::Fold;
 use super::outcome::Outcome;
 use super::provider::Provider;
 use super::registry::Registry;
+use super::settled::STORED_S;
 use super::window::{SECONDS, Sum};
 
 /// A clock may be ahead of ours by 2 s and the present second is not over: both are part of now.
@@ -19,6 +20,7 @@ impl Fold {
         let window_s = window.as_secs().clamp(1, SECONDS);
         let Fold { providers, registry, sum, .. } = self;
         let mut providers: Vec<Figures> = providers
+            .list()
             .iter()
             .map(|provider| {
                 sum.clear();
@@ -31,13 +33,14 @@ impl Fold {
     }
 
     /// One provider in steps of `step_s`, from the step that `from_s` is in up to `to_s`, which is not part of
-    /// it. Reaches back 15 min.
+    /// it. Reaches back 15 min; what was kept from before the start comes in steps of at least 10 s.
     pub fn series(&mut self, now_ns: u64, name: &str, from_s: u64, to_s: u64, step_s: u64) -> Option<Series> {
         let now_s = now_ns / 1_000_000_000;
-        let step_s = step_s.clamp(1, SECONDS);
-        let from_s = from_s.max(begin(now_s, SECONDS)) / step_s * step_s;
-        let to_s = to_s.min(now_s + AHEAD_S);
-        let provider = &self.providers[*self.by_name.get(name)?];
+        let provider = self.providers.find(name)?;
+        let (from_s, to_s) = (from_s.max(begin(now_s, SECONDS)), to_s.min(now_s + AHEAD_S));
+        let is_coarse = provider.window.is_coarse(from_s, to_s);
+        let step_s = step_s.clamp(if is_coarse { STORED_S } else { 1 }, SECONDS);
+        let from_s = from_s / step_s * step_s;
         let sum = &mut self.sum;
         let points = (from_s..to_s).step_by(step_s as usize).map(|t| {
             sum.clear();

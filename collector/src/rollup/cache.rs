@@ -6,6 +6,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 use super::name::Clues;
+use super::observed::Name;
 
 /// Entries at most, about 100 bytes each: some hundred hosts with some hundred addresses. Full, it starts anew.
 const ENTRIES_MAX: usize = 32_768;
@@ -17,6 +18,7 @@ const CLUE_MAX: usize = 256;
 pub struct Target {
     /// Index into the roll-up's providers; `None` = not on the board.
     pub provider: Option<usize>,
+    pub endpoint: Name,
     pub conflict: bool,
 }
 

@@ -84,6 +84,15 @@ pub fn texts(of: &[&str]) -> Vec<String> {
     of.iter().map(|&text| text.to_owned()).collect()
 }
 
+pub fn config(providers: Vec<Provider>) -> super::Config {
+    super::Config {
+        registry: Config { providers },
+        providers_max: 512,
+        operations_max: 32,
+        production: texts(&["production"]),
+    }
+}
+
 pub fn registry(providers: Vec<Provider>) -> Registry {
     Registry::new(Config { providers })
 }

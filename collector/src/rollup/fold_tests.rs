@@ -5,22 +5,13 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use proptest::prelude::*;
 
 use super::super::figures::Figures;
-use super::super::fixture::{NOW_S, SECOND, batch, provider, span, texts};
+use super::super::fixture::{NOW_S, SECOND, batch, config, provider, span, texts};
 use super::super::outcome::Outcome;
 use super::super::registry;
 use super::*;
 
 const NOW: u64 = NOW_S * SECOND;
 const MINUTE: Duration = Duration::from_secs(60);
-
-fn config(providers: Vec<registry::Provider>) -> Config {
-    Config {
-        registry: registry::Config { providers },
-        providers_max: 512,
-        operations_max: 32,
-        production: texts(&["production"]),
-    }
-}
 
 fn empty() -> Fold {
     Fold::new(config(Vec::new()), 0)
@@ -166,12 +157,13 @@ fn a_provider_without_calls_for_15_minutes_goes_unless_the_registry_has_it() {
     add(&mut fold, vec![call("idle", 0, 1, ""), call("busy", 0, 1, ""), call("kept", 0, 1, "")]);
     let later = NOW + 600 * SECOND;
     fold.add(&batch("", vec![Span { end_time_unix_nano: later, ..call("busy", 0, 1, "") }], later));
-    fold.tick(NOW + 899 * SECOND);
+    // Seconds go by whole windows of 10, and this one began 3 s before.
+    fold.tick(NOW + 906 * SECOND);
     assert_eq!(names(&mut fold), ["busy", "idle", "kept"]);
-    fold.tick(NOW + 900 * SECOND);
+    fold.tick(NOW + 907 * SECOND);
     assert_eq!(names(&mut fold), ["busy", "kept"]);
     // The places have moved; the next calls still find theirs.
-    let at = NOW + 900 * SECOND;
+    let at = NOW + 907 * SECOND;
     let again = ["kept", "busy", "idle"].map(|name| Span { end_time_unix_nano: at, ..call(name, 0, 1, "") });
     fold.add(&batch("", again.to_vec(), at));
     let board = fold.board(at, MINUTE);
@@ -180,15 +172,20 @@ fn a_provider_without_calls_for_15_minutes_goes_unless_the_registry_has_it() {
 }
 
 #[test]
-fn late_calls_count_in_their_own_second_and_too_late_ones_only_in_the_statistics() {
+fn late_calls_count_in_their_own_second_then_by_ten_seconds_and_then_in_the_statistics() {
     let mut fold = empty();
     let ages = [0, 30, 31, 899, 901, 5000];
     add(&mut fold, ages.map(|age| call("bank", age * SECOND, 1, "")).to_vec());
     let stats = fold.stats();
     assert_eq!((stats.rolled_up, stats.late, stats.too_late), (4, 2, 2));
-    let series = fold.series(NOW, "bank", 0, NOW_S + 1, 1).unwrap();
-    let seen: Vec<u64> = series.points.iter().filter(|p| p.count > 0).map(|p| NOW_S - p.t).collect();
-    assert_eq!(seen, [899, 31, 30, 0]);
+    let mut seen = |step_s| -> Vec<u64> {
+        let series = fold.series(NOW, "bank", 0, NOW_S + 1, step_s).unwrap();
+        series.points.iter().filter(|p| p.count > 0).map(|p| NOW_S - p.t).collect()
+    };
+    assert_eq!(seen(1), [30, 0]);
+    let begin = |age| NOW_S - (NOW_S - age) / 10 * 10;
+    assert_eq!(seen(10), [begin(899), begin(31), begin(0)], "30 and 31 are of one window");
+    assert_eq!(fold.totals()[0].calls[0].2, 4, "counters have them all");
 }
 
 #[test]
@@ -320,13 +317,18 @@ impl Event {
         batch("", vec![span], self.arrival_ns())
     }
 
-    /// The second that design §5.3 counts it in.
+    /// The second that it counts in: its own, or if it is late the first of its 10 s.
     fn second(&self) -> Option<u64> {
         match self.age_ms {
             900_001.. => None,
+            30_001.. => Some(self.end_ns() / SECOND / 10 * 10),
             ..-2000 => Some(self.arrival_ns() / SECOND),
             _ => Some(self.end_ns() / SECOND),
         }
+    }
+
+    fn is_late(&self) -> bool {
+        self.age_ms > 30_000
     }
 }
 
@@ -355,7 +357,8 @@ fn expected(
     let mut counts = BTreeMap::new();
     let mut answered = Vec::new();
     for event in events.iter().filter(|event| event.provider == provider) {
-        if event.second().is_some_and(|second| (from_s..to_s).contains(&second)) {
+        let is_seen = to_s - from_s >= 10 || !event.is_late();
+        if is_seen && event.second().is_some_and(|second| (from_s..to_s).contains(&second)) {
             *counts.entry(event.outcome.name()).or_default() += 1;
             if matches!(event.outcome, Outcome::Ok | Outcome::Declined) {
                 answered.push(event.duration_ns);
@@ -399,7 +402,7 @@ proptest! {
         for (i, event) in shuffled.iter().enumerate() {
             fold.add(&event.batch());
             if i % 16 == 0 {
-                fold.tick(NOW - 50 * SECOND);
+                fold.tick(NOW - 1900 * SECOND);
             }
         }
         fold.tick(NOW);

@@ -14,8 +14,12 @@ const UNIT_BITS: u32 = 6;
 const STEP_BITS: u32 = 8;
 const HALF: u32 = 1 << (STEP_BITS - 1);
 
-/// Values recorded before they are sorted into the compact form: 8 KiB, one busy second of one provider.
+/// Values recorded before they are sorted into the compact form: 16 KiB, one busy second of one provider.
 const PENDING_MAX: usize = 4096;
+/// A value that waits to be sorted in is one number, which sorts by bucket: bucket and count.
+const COUNT_BITS: u32 = 20;
+const COUNT_MAX: u64 = (1 << COUNT_BITS) - 1;
+const _: () = assert!(BUCKETS <= 1 << (32 - COUNT_BITS));
 
 /// The bucket of a duration.
 #[inline]
@@ -43,20 +47,21 @@ pub fn middle_ns(bucket: u16) -> u64 {
 #[derive(Debug, Default)]
 pub struct Compact {
     pairs: Vec<u8>,
-    pending: Vec<u16>,
+    pending: Vec<u32>,
 }
 
 impl Compact {
+    /// Adds `count` values of one bucket.
     #[inline]
-    pub fn add(&mut self, bucket: u16) {
-        if self.pending.len() == PENDING_MAX {
-            self.settle();
+    pub fn add(&mut self, bucket: u16, mut count: u64) {
+        while count > 0 {
+            if self.pending.len() == PENDING_MAX {
+                self.settle();
+            }
+            let some = count.min(COUNT_MAX);
+            self.pending.push(u32::from(bucket) << COUNT_BITS | some as u32);
+            count -= some;
         }
-        self.pending.push(bucket);
-    }
-
-    pub fn is_settled(&self) -> bool {
-        self.pending.is_empty()
     }
 
     /// Sorts what was added into the compact form and gives the room back.
@@ -67,8 +72,9 @@ impl Compact {
         self.pending.sort_unstable();
         let mut out = Pairs::default();
         let mut old = Decoder { bytes: &self.pairs, bucket: 0 }.peekable();
-        for run in self.pending.chunk_by(|a, b| a == b) {
-            let (bucket, mut count) = (run[0], run.len() as u64);
+        for run in self.pending.chunk_by(|a, b| a >> COUNT_BITS == b >> COUNT_BITS) {
+            let mut count = run.iter().map(|&one| counted(one).1).sum();
+            let (bucket, _) = counted(run[0]);
             while let Some((before, n)) = old.next_if(|(before, _)| *before <= bucket) {
                 if before == bucket {
                     count += n;
@@ -89,10 +95,15 @@ impl Compact {
         for (bucket, count) in (Decoder { bytes: &self.pairs, bucket: 0 }) {
             merged.add(bucket, count);
         }
-        for &bucket in &self.pending {
-            merged.add(bucket, 1);
+        for &one in &self.pending {
+            let (bucket, count) = counted(one);
+            merged.add(bucket, count);
         }
     }
+}
+
+fn counted(pending: u32) -> (u16, u64) {
+    ((pending >> COUNT_BITS) as u16, u64::from(pending) & COUNT_MAX)
 }
 
 #[derive(Default)]
@@ -211,7 +222,7 @@ mod tests {
     fn merged(values: &[u64]) -> Merged {
         let mut compact = Compact::default();
         for (i, &value) in values.iter().enumerate() {
-            compact.add(bucket(value));
+            compact.add(bucket(value), 1);
             if i % 7 == 0 {
                 compact.settle();
             }
@@ -264,10 +275,28 @@ mod tests {
     }
 
     #[test]
+    fn many_values_of_one_bucket_are_as_so_many_single_ones() {
+        let (mut single, mut many) = (Compact::default(), Compact::default());
+        for (ns, count) in [(5_000_000, 3), (7_000_000, 1), (5_000_000, 4)] {
+            (0..count).for_each(|_| single.add(bucket(ns), 1));
+            many.add(bucket(ns), count);
+        }
+        many.add(bucket(9_000_000), 3 * COUNT_MAX + 1);
+        many.settle();
+        let buckets = |compact: &Compact| {
+            let mut merged = Merged::default();
+            compact.merge_into(&mut merged);
+            merged.buckets()
+        };
+        assert_eq!(buckets(&many)[..2], buckets(&single)[..]);
+        assert_eq!(buckets(&many)[2], (bucket(9_000_000), 3 * COUNT_MAX + 1));
+    }
+
+    #[test]
     fn a_busy_second_settles_by_itself() {
         let values: Vec<u64> = (0..3 * PENDING_MAX as u64).map(|i| i * 1_000).collect();
         let mut compact = Compact::default();
-        values.iter().for_each(|&value| compact.add(bucket(value)));
+        values.iter().for_each(|&value| compact.add(bucket(value), 1));
         assert!(compact.pending.len() <= PENDING_MAX);
         let mut sum = Merged::default();
         compact.merge_into(&mut sum);

@@ -5,6 +5,7 @@
 
 mod board;
 mod cache;
+mod counts;
 pub mod environment;
 mod failure;
 mod figures;
@@ -15,24 +16,30 @@ pub mod host;
 mod key;
 mod latency;
 pub mod name;
+mod names;
 mod observed;
 mod operations;
 pub mod outcome;
 mod provider;
+mod providers;
 pub mod registry;
 mod scan;
 mod settled;
+mod slots;
 pub mod span;
 mod thread;
 mod totals;
+mod weight;
 mod window;
 
+pub use counts::Counts;
 pub use figures::{Baseline, Board, Conversion, Figures, Point, Series, Verdict, rfc3339};
 pub use latency::{BUCKETS, DURATION_MAX_NS, bucket};
+pub use names::Texts;
 pub use observed::{Finished, Labels, Name, Names, Observed, Open};
 pub use settled::{Changed, Restored, STORED_S, StoredWindow};
 pub use totals::{BUCKETS_S, Durations, Totals};
-pub use window::{Counts, Sum};
+pub use window::Sum;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -55,17 +62,25 @@ pub struct Config {
     pub production: Vec<String>,
 }
 
-/// Starts the roll-up on a thread of its own: first what the journal holds of the last 15 minutes, then live.
-pub fn start(config: Config, journal: &Journal, clock: Clock) -> Rollup {
+/// Starts the roll-up on a thread of its own: first what was stored and what the journal holds since then, or
+/// without a store what it holds of the last 15 minutes, then live.
+pub fn start(config: Config, journal: &Journal, clock: Clock, restored: Option<Restored>) -> Rollup {
     let (board, _) = watch::channel(Arc::default());
+    let mut fold = Fold::new(config, clock.unix_ns());
+    let texts = fold.texts();
+    let position = restored.as_ref().and_then(|restored| restored.position);
+    if let Some(restored) = restored {
+        fold.restore(restored);
+    }
     let shared = Arc::new(Shared {
-        fold: Mutex::new(Fold::new(config, clock.unix_ns())),
+        fold: Mutex::new(fold),
+        texts,
         board,
         clock,
         is_ready: AtomicBool::new(false),
         stops: AtomicBool::new(false),
     });
-    let thread = thread::Thread::spawn(journal.clone(), Arc::clone(&shared));
+    let thread = thread::Thread::spawn(journal.clone(), Arc::clone(&shared), position);
     Rollup { shared, thread: Arc::new(thread) }
 }
 
@@ -73,6 +88,7 @@ pub fn start(config: Config, journal: &Journal, clock: Clock) -> Rollup {
 #[derive(Debug)]
 struct Shared {
     fold: Mutex<Fold>,
+    texts: Arc<Texts>,
     board: watch::Sender<Arc<Board>>,
     clock: Clock,
     is_ready: AtomicBool,
@@ -128,9 +144,26 @@ impl Rollup {
         self.shared.fold().totals()
     }
 
+    /// What has finished since this was last asked, for one detector that asks once a second.
+    pub fn observed(&self) -> Observed {
+        self.shared.fold().observed()
+    }
+
+    /// The windows of 10 s that have changed since this was last asked, for one store that asks every 10 s. What
+    /// it is told once it is not told again, so it keeps what it could not write.
+    pub fn changed(&self) -> Changed {
+        self.shared.fold().changed()
+    }
+
     /// What became of the spans, for `/api/v1/stats`.
     pub fn stats(&self) -> Stats {
         self.shared.fold().stats()
+    }
+}
+
+impl Names for Rollup {
+    fn text(&self, name: Name) -> Arc<str> {
+        self.shared.texts.text(name)
     }
 }
 
@@ -155,4 +188,6 @@ pub struct Stats {
     pub missed: u64,
     /// Batches that could not be read to their end. The mask stage lets none through, so any is a defect.
     pub unreadable_batches: u64,
+    /// Windows of 10 s that left memory before a store had asked for them.
+    pub unsaved_windows: u64,
 }

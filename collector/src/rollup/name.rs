@@ -4,6 +4,7 @@
 //! the names of inner systems; then what the first of those addresses tells by itself.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use super::host::{self, Host, normalise};
 use super::registry::{Match, Place, Provider, Registry, Rule};
@@ -86,6 +87,16 @@ impl<'a> Clues<'a> {
             port: peer.port.get().or(own_port).or(url.port),
             path_class: registry.path_class(peer.path.get().unwrap_or(url.path)),
         }
+    }
+
+    /// `host:port`, or what of it the span tells.
+    pub fn endpoint(&self) -> Option<String> {
+        let host = [self.host, self.url_host, self.address].into_iter().find_map(Host::parse)?;
+        Some(match (&host, self.port) {
+            (_, None) => host.to_string(),
+            (Host::Ip(IpAddr::V6(ip)), Some(port)) => format!("[{ip}]:{port}"),
+            (_, Some(port)) => format!("{host}:{port}"),
+        })
     }
 }
 

@@ -1,16 +1,21 @@
 //! What the roll-up tells the stages after it of single calls, with every name as a number: the detector judges
 //! calls one by one, at the second in which they ended or crossed a limit.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::outcome::Outcome;
+
+/// Finished calls kept for a detector that looks once a second: 130,000 calls a second, 14 MiB. Beyond it the
+/// oldest go: the present is what has to be judged.
+const FINISHED_MAX: usize = 131_072;
 
 /// A provider, operation, service, host or endpoint by number; [`Names`] has the text. Equal numbers mean equal
 /// text for as long as the process lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Name(pub u32);
 
-/// Where a call went and from where it came.
+/// Where a call went and from where it came. What the span does not say is [`Name::NONE`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Labels {
     pub provider: Name,
@@ -61,4 +66,55 @@ pub struct Observed {
 /// The texts of the names.
 pub trait Names {
     fn text(&self, name: Name) -> Arc<str>;
+}
+
+/// What has finished and was not fetched yet.
+#[derive(Debug, Default)]
+pub struct Unseen {
+    finished: VecDeque<Finished>,
+    lost: u64,
+}
+
+impl Unseen {
+    #[inline]
+    pub fn push(&mut self, finished: Finished) {
+        if self.finished.len() == FINISHED_MAX {
+            self.finished.pop_front();
+            self.lost += 1;
+        }
+        self.finished.push_back(finished);
+    }
+
+    /// Hands all of it out; room for as much again is made at once, so that none is made for a single call.
+    pub fn take(&mut self) -> (Vec<Finished>, u64) {
+        let room = VecDeque::with_capacity(self.finished.len());
+        let finished = std::mem::replace(&mut self.finished, room);
+        (finished.into(), std::mem::take(&mut self.lost))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_fetches_is_bounded_and_the_newest_stay() {
+        let mut unseen = Unseen::default();
+        for end_unix_ns in 0..FINISHED_MAX as u64 + 7 {
+            unseen.push(Finished {
+                labels: Labels::default(),
+                outcome: Outcome::Ok,
+                end_unix_ns,
+                duration_ns: 1,
+                received_unix_ns: end_unix_ns,
+                trace_id: [0; 16],
+                span_id: 1,
+                weight: 1024,
+                converts: false,
+            });
+        }
+        let (finished, lost) = unseen.take();
+        assert_eq!((finished.len(), lost, finished[0].end_unix_ns), (FINISHED_MAX, 7, 7));
+        assert_eq!((unseen.take().0.len(), unseen.take().1), (0, 0));
+    }
 }

@@ -6,6 +6,8 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 use super::name::Operation;
+use super::names::NameTable;
+use super::observed::Name;
 
 /// Where operations beyond the limit are counted.
 const OTHER: &str = "_other";
@@ -26,6 +28,7 @@ pub struct Operations {
 #[derive(Debug)]
 struct Entry {
     label: String,
+    name: Name,
     converts: bool,
 }
 
@@ -43,7 +46,7 @@ impl Operations {
 
     /// The number of `operation`; a new one gets the next as long as there is room.
     #[inline]
-    pub fn number(&mut self, operation: &Operation<'_>) -> usize {
+    pub fn number(&mut self, operation: &Operation<'_>, names: &mut NameTable) -> usize {
         self.scratch.clear();
         self.scratch.extend_from_slice(operation.first);
         if !operation.second.is_empty() {
@@ -51,7 +54,7 @@ impl Operations {
             self.scratch.extend_from_slice(operation.second);
         }
         // What is wrong with a label is put right only when it is not found as it stands.
-        self.find(&self.scratch).unwrap_or_else(|| self.number_of_new(operation.label()))
+        self.find(&self.scratch).unwrap_or_else(|| self.number_of_new(operation.label(), names))
     }
 
     #[inline]
@@ -61,16 +64,16 @@ impl Operations {
         self.by_label.find(hash, same).map(|&at| usize::from(at))
     }
 
-    fn number_of_new(&mut self, label: String) -> usize {
+    fn number_of_new(&mut self, label: String, names: &mut NameTable) -> usize {
         let label = if self.list.len() < self.max { label } else { OTHER.to_owned() };
-        self.find(label.as_bytes()).unwrap_or_else(|| self.insert(label))
+        self.find(label.as_bytes()).unwrap_or_else(|| self.insert(label, names))
     }
 
-    fn insert(&mut self, label: String) -> usize {
+    fn insert(&mut self, label: String, names: &mut NameTable) -> usize {
         let number = self.list.len();
         let Operations { list, by_label, hasher, conversion, .. } = self;
         let hash = hasher.hash_one(label.as_bytes());
-        list.push(Entry { converts: conversion.contains(&label), label });
+        list.push(Entry { converts: conversion.contains(&label), name: names.reserved(&label), label });
         let rehash = |&at: &u16| hasher.hash_one(list[usize::from(at)].label.as_bytes());
         by_label.insert_unique(hash, number as u16, rehash);
         number
@@ -85,6 +88,10 @@ impl Operations {
         entry.converts
     }
 
+    pub fn label(&self, number: usize) -> Name {
+        self.list[number].name
+    }
+
     pub fn labels(&self) -> impl Iterator<Item = &str> {
         self.list.iter().map(|entry| entry.label.as_str())
     }
@@ -95,7 +102,8 @@ mod tests {
     use super::*;
 
     fn number(operations: &mut Operations, first: &str, second: &str) -> usize {
-        operations.number(&Operation { first: first.as_bytes(), second: second.as_bytes() })
+        let operation = Operation { first: first.as_bytes(), second: second.as_bytes() };
+        operations.number(&operation, &mut NameTable::default())
     }
 
     #[test]

@@ -81,6 +81,9 @@ pub struct Exception<'a> {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Call<'a> {
     bytes: &'a [u8],
+    pub trace_id: &'a [u8],
+    pub span_id: &'a [u8],
+    pub trace_state: &'a [u8],
     pub kind: u64,
     pub name: &'a [u8],
     pub start_ns: u64,
@@ -139,6 +142,9 @@ impl<'a> Call<'a> {
                         self.take(key, attribute.value()?);
                     }
                 }
+                span::TRACE_ID => self.trace_id = bytes(number, value)?,
+                span::SPAN_ID => self.span_id = bytes(number, value)?,
+                span::TRACE_STATE => self.trace_state = bytes(number, value)?,
                 span::KIND => self.kind = varint(number, value)?,
                 span::START_TIME => self.start_ns = fixed64(number, value)?,
                 span::END_TIME => self.end_ns = fixed64(number, value)?,

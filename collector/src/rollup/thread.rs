@@ -29,11 +29,12 @@ pub struct Thread {
 }
 
 impl Thread {
-    pub fn spawn(journal: Journal, shared: Arc<Shared>) -> Thread {
+    /// Follows the journal from `stored` on, or without it through its last 15 minutes.
+    pub fn spawn(journal: Journal, shared: Arc<Shared>, stored: Option<Position>) -> Thread {
         let of_thread = Arc::clone(&shared);
         let handle = thread::Builder::new()
             .name("rollup".to_owned())
-            .spawn(move || follow(&journal, &of_thread))
+            .spawn(move || follow(&journal, &of_thread, stored))
             .expect("the process may start a thread; without it there is nothing to show");
         Thread { shared, handle: Mutex::new(Some(handle)) }
     }
@@ -57,18 +58,33 @@ impl Drop for Thread {
     }
 }
 
-fn follow(journal: &Journal, shared: &Shared) {
-    let since_ns = shared.clock.unix_ns().saturating_sub(SECONDS * 1_000_000_000);
+fn follow(journal: &Journal, shared: &Shared, stored: Option<Position>) {
     let end = *journal.end().borrow();
-    let begin = first_since(journal, since_ns).unwrap_or_else(|error| {
-        tracing::warn!(%error, "roll-up: cannot look for the last 15 minutes, reading the journal from its end");
-        end
-    });
+    // Records before it are passed over; after a stored position each one counts.
+    let mut since_ns = shared.clock.unix_ns().saturating_sub(SECONDS * 1_000_000_000);
+    let begin = match stored {
+        Some(position) if position <= end => {
+            since_ns = 0;
+            position
+        }
+        _ => {
+            if stored.is_some() {
+                tracing::warn!(
+                    "roll-up: the journal is not the one that was stored; reading its last 15 minutes"
+                );
+            }
+            first_since(journal, since_ns).unwrap_or_else(|error| {
+                tracing::warn!(%error, "roll-up: cannot look for the last 15 minutes, reading the journal from its end");
+                end
+            })
+        }
+    };
     let mut reader = journal.reader(begin);
     let mut records = Vec::new();
     let mut published_s = 0;
     let mut failed = false;
     let mut missed = Skipped::default();
+    let mut reached_ns = 0;
     while !shared.stops.load(Ordering::Acquire) {
         let rest = match reader.read(READ_BYTES, &mut records) {
             Ok(()) if records.is_empty() => REST,
@@ -80,7 +96,7 @@ fn follow(journal: &Journal, shared: &Shared) {
             }
         };
         failed = rest == REST_AFTER_ERROR;
-        add(shared, since_ns, records.drain(..));
+        reached_ns = add(shared, since_ns, records.drain(..)).unwrap_or(reached_ns);
         let skipped = reader.skipped();
         if skipped != missed {
             missed = skipped;
@@ -89,7 +105,8 @@ fn follow(journal: &Journal, shared: &Shared) {
         let caught_up = !failed && !shared.is_ready.load(Ordering::Relaxed) && reader.position() >= end;
         let now_s = shared.clock.unix_ns() / 1_000_000_000;
         if now_s != published_s || caught_up {
-            publish(shared);
+            let is_live = caught_up || shared.is_ready.load(Ordering::Relaxed);
+            publish(shared, if is_live { u64::MAX } else { reached_ns });
             published_s = now_s;
         }
         if caught_up {
@@ -101,19 +118,29 @@ fn follow(journal: &Journal, shared: &Shared) {
     }
 }
 
-fn add(shared: &Shared, since_ns: u64, records: impl ExactSizeIterator<Item = Record>) {
-    if records.len() > 0 {
-        let mut fold = shared.fold();
-        records
-            .filter(|record| record.batch.received_unix_ns() >= since_ns)
-            .for_each(|record| fold.add(&record.batch));
+/// Adds the records; the arrival of the last one.
+fn add(shared: &Shared, since_ns: u64, records: impl ExactSizeIterator<Item = Record>) -> Option<u64> {
+    if records.len() == 0 {
+        return None;
     }
+    let mut fold = shared.fold();
+    let mut last_ns = None;
+    for record in records {
+        let arrived_ns = record.batch.received_unix_ns();
+        if arrived_ns >= since_ns {
+            fold.add(&record.batch);
+        }
+        fold.reached(record.next);
+        last_ns = Some(arrived_ns);
+    }
+    last_ns
 }
 
-fn publish(shared: &Shared) {
+/// Old seconds go by the time of what is read, so that what was down for an hour is read as if it had not been.
+fn publish(shared: &Shared, reached_ns: u64) {
     let now_ns = shared.clock.unix_ns();
     let mut fold = shared.fold();
-    fold.tick(now_ns);
+    fold.tick(now_ns.min(reached_ns));
     let board = fold.board(now_ns, BOARD);
     drop(fold);
     shared.board.send_replace(Arc::new(board));

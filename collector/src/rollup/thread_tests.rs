@@ -1,8 +1,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::super::fixture::{NOW_S, SECOND, batch, span};
-use super::super::{Config, Rollup, registry, start};
+use super::super::fixture::{NOW_S, SECOND, batch, config, span};
+use super::super::{Restored, Rollup, start};
 use crate::clock::Clock;
 use crate::journal::{self, Durability, Journal};
 use crate::outcome::Outcomes;
@@ -21,13 +21,7 @@ fn journal(dir: &tempfile::TempDir, clock: &Clock) -> Journal {
 }
 
 fn rollup(journal: &Journal, clock: &Clock) -> Rollup {
-    let config = Config {
-        registry: registry::Config::default(),
-        providers_max: 512,
-        operations_max: 32,
-        production: Vec::new(),
-    };
-    start(config, journal, clock.clone())
+    start(config(Vec::new()), journal, clock.clone(), None)
 }
 
 /// Appends `batches` batches of 100 calls that ended and arrived `age_s` ago.
@@ -107,5 +101,43 @@ async fn it_stops_and_stays_readable() {
     rollup.stop().await;
     rollup.stop().await;
     append(&journal, 0, 1).await;
+    assert_eq!(calls(&rollup), 100);
+}
+
+#[tokio::test]
+async fn after_a_restart_each_record_is_in_the_sums_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Clock::manual(NOW);
+    let journal = journal(&dir, &clock);
+    let first = rollup(&journal, &clock);
+    wait_until("the roll-up is ready", || first.is_ready());
+    append(&journal, 0, 3).await;
+    wait_until("the calls are rolled up", || calls(&first) == 300);
+    let stored = first.changed();
+    assert_eq!(stored.position, *journal.end().borrow());
+    append(&journal, 0, 2).await;
+    first.stop().await;
+
+    // The machine was down for an hour; what came in before counts in its own time.
+    clock.advance(Duration::from_secs(3600));
+    let restored = Restored { windows: stored.windows, position: Some(stored.position) };
+    let second = start(config(Vec::new()), &journal, clock.clone(), Some(restored));
+    wait_until("the roll-up is ready again", || second.is_ready());
+    let changed = second.changed();
+    assert_eq!(changed.windows.iter().map(|window| window.counts.calls()).sum::<u64>(), 500);
+    assert_eq!((changed.position, changed.windows.len()), (*journal.end().borrow(), 1));
+    assert_eq!((calls(&second), second.stats().too_late), (0, 0));
+}
+
+#[tokio::test]
+async fn a_position_of_another_journal_is_not_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Clock::manual(NOW);
+    let journal = journal(&dir, &clock);
+    append(&journal, 0, 1).await;
+    let position = Some(crate::journal::Position(u64::MAX));
+    let restored = Restored { windows: Vec::new(), position };
+    let rollup = start(config(Vec::new()), &journal, clock.clone(), Some(restored));
+    wait_until("the roll-up is ready", || rollup.is_ready());
     assert_eq!(calls(&rollup), 100);
 }

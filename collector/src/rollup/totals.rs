@@ -1,7 +1,7 @@
 //! Counters since the start of the process, for `/metrics`: they outlive the windows and only grow.
 
+use super::counts::Sample;
 use super::outcome::Outcome;
-use super::window::Sample;
 
 /// Bounds of the classic histogram in seconds: card and bank timeouts are commonly 15–60 s, and the
 /// conventions' own bounds stop at 10.
@@ -55,11 +55,11 @@ impl Counters {
     pub fn call(&mut self, operation: usize, sample: &Sample) {
         self.operation(operation);
         let outcome = sample.outcome as usize;
-        self.calls[operation][outcome] += 1;
+        self.calls[operation][outcome] += sample.calls;
         let seconds = sample.duration_ns as f64 / 1e9;
         let spread = &mut self.durations[outcome];
-        spread.sum_ns += u128::from(sample.duration_ns);
-        spread.buckets[BUCKETS_S.partition_point(|&bound| bound < seconds)] += 1;
+        spread.sum_ns += u128::from(sample.duration_ns) * u128::from(sample.calls);
+        spread.buckets[BUCKETS_S.partition_point(|&bound| bound < seconds)] += sample.calls;
     }
 
     /// The figures, with the labels of the operations in order of their numbers.

@@ -1,96 +1,23 @@
-//! One provider's last 15 minutes: a slot for each second in which a call ended, and sums over them.
+//! One provider's last 15 minutes: a slot for each second in which a call ended, coarse slots of 10 s for what
+//! came in late or was kept from before the start, and sums over them.
 
-use std::collections::VecDeque;
-
+use super::counts::{Counts, Sample};
 use super::latency::{Compact, Merged, bucket};
-use super::outcome::Outcome;
+use super::settled::{STORED_S, StoredWindow};
+use super::slots::Slots;
 
 /// Seconds kept.
 pub const SECONDS: u64 = 900;
-
-/// One finished call, as a window takes it.
-#[derive(Debug, Clone, Copy)]
-pub struct Sample {
-    pub outcome: Outcome,
-    pub duration_ns: u64,
-    /// Of an operation that counts for conversion.
-    pub converts: bool,
-}
-
-/// What ended within one second. Seconds without a call have no slot, so a quiet provider takes no room.
-#[derive(Debug)]
-struct Slot {
-    second: u64,
-    counts: Counts,
-    answered: Compact,
-    /// Durations of all that is neither ok nor declined.
-    other: Compact,
-}
-
-/// Counts that add up over any number of seconds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
-    pub by_outcome: [u64; Outcome::COUNT],
-    pub attempts: u64,
-    /// Of calls that count for conversion: ok, and all but cancelled.
-    pub converted: u64,
-    pub convertible: u64,
-    pub sum_ns: u64,
-    pub max_ns: u64,
-}
-
-impl Counts {
-    pub fn of(&self, outcome: Outcome) -> u64 {
-        self.by_outcome[outcome as usize]
-    }
-
-    pub fn calls(&self) -> u64 {
-        self.by_outcome.iter().sum()
-    }
-
-    /// `None` at 0/0.
-    pub fn conversion(&self) -> Option<f64> {
-        ratio(self.converted, self.convertible)
-    }
-
-    /// (failed + timeout + connect) / (all − cancelled − client_fault)
-    pub fn failure_ratio(&self) -> Option<f64> {
-        let failures = self.of(Outcome::Failed) + self.of(Outcome::Timeout) + self.of(Outcome::Connect);
-        ratio(failures, self.calls() - self.of(Outcome::Cancelled) - self.of(Outcome::ClientFault))
-    }
-
-    fn add(&mut self, sample: &Sample) {
-        self.by_outcome[sample.outcome as usize] += 1;
-        self.sum_ns = self.sum_ns.saturating_add(sample.duration_ns);
-        self.max_ns = self.max_ns.max(sample.duration_ns);
-        if sample.converts {
-            self.converted += u64::from(sample.outcome == Outcome::Ok);
-            self.convertible += u64::from(sample.outcome != Outcome::Cancelled);
-        }
-    }
-
-    pub fn merge(&mut self, other: &Counts) {
-        for (sum, count) in self.by_outcome.iter_mut().zip(other.by_outcome) {
-            *sum += count;
-        }
-        self.attempts += other.attempts;
-        self.converted += other.converted;
-        self.convertible += other.convertible;
-        self.sum_ns = self.sum_ns.saturating_add(other.sum_ns);
-        self.max_ns = self.max_ns.max(other.max_ns);
-    }
-}
-
-fn ratio(part: u64, whole: u64) -> Option<f64> {
-    (whole > 0).then(|| part as f64 / whole as f64)
-}
 
 /// The sum of some seconds. Kept and cleared between uses: it holds one counter for each bucket.
 #[derive(Debug, Default)]
 pub struct Sum {
     pub counts: Counts,
+    /// Durations of calls that were ok or declined.
     pub answered: Merged,
+    /// Durations of all others.
     pub other: Merged,
+    /// Calls that came in more than 30 s after their end.
     pub late: u64,
 }
 
@@ -106,75 +33,98 @@ impl Sum {
         self.counts.merge(&slot.counts);
         slot.answered.merge_into(&mut self.answered);
         slot.other.merge_into(&mut self.other);
+        self.late += slot.late;
     }
 }
 
-/// The slots of one provider, ascending in time.
+/// What ended within one second, or within one window of 10 s.
+#[derive(Debug, Default)]
+pub struct Slot {
+    pub counts: Counts,
+    answered: Compact,
+    other: Compact,
+    late: u64,
+    /// Since the store last asked.
+    changed: bool,
+    /// Since it was last packed.
+    is_loose: bool,
+    /// All that is known of its 10 s: there are no slots of single seconds beside it.
+    is_whole: bool,
+}
+
+impl Slot {
+    #[inline]
+    fn call(&mut self, sample: &Sample) {
+        self.changed = true;
+        self.counts.add(sample);
+        let histogram = if sample.outcome.is_answer() { &mut self.answered } else { &mut self.other };
+        histogram.add(bucket(sample.duration_ns), sample.calls);
+    }
+
+    fn settle(&mut self) {
+        self.is_loose = false;
+        self.answered.settle();
+        self.other.settle();
+    }
+}
+
+/// The slots of one provider.
 #[derive(Debug, Default)]
 pub struct Window {
-    slots: VecDeque<Slot>,
-    /// Seconds whose histograms have unsorted additions.
-    unsettled: Vec<u64>,
+    seconds: Slots<Slot>,
+    /// By the first second of a stored window.
+    coarse: Slots<Slot>,
+    /// Slots to be packed: second, and whether it is a coarse one.
+    loose: Vec<(u64, bool)>,
 }
 
 impl Window {
+    /// A call that ended in `second`.
     #[inline]
-    pub fn call(&mut self, second: u64, sample: &Sample) {
-        let slot = self.slot(second);
-        slot.counts.add(sample);
-        let histogram = if sample.outcome.is_answer() { &mut slot.answered } else { &mut slot.other };
-        let was_settled = histogram.is_settled();
-        histogram.add(bucket(sample.duration_ns));
-        if was_settled {
-            self.unsettled.push(second);
+    pub fn call(&mut self, second: u64, sample: &Sample, is_late: bool) {
+        let slot = self.slot(second, is_late);
+        slot.call(sample);
+        slot.late += if is_late { sample.calls } else { 0 };
+        if !slot.is_loose {
+            slot.is_loose = true;
+            self.loose.push((second, is_late));
         }
     }
 
-    pub fn attempt(&mut self, second: u64) {
-        self.slot(second).counts.attempts += 1;
+    pub fn attempt(&mut self, second: u64, calls: u64, is_late: bool) {
+        let slot = self.slot(second, is_late);
+        slot.changed = true;
+        slot.counts.attempts += calls;
     }
 
     #[inline]
-    fn slot(&mut self, second: u64) -> &mut Slot {
-        let at = match self.slots.back() {
-            Some(last) if last.second == second => self.slots.len() - 1,
-            _ => self.find_or_insert(second),
-        };
-        &mut self.slots[at]
+    fn slot(&mut self, second: u64, is_late: bool) -> &mut Slot {
+        if is_late { self.coarse.at(begin_of(second)) } else { self.seconds.at(second) }
     }
 
-    fn find_or_insert(&mut self, second: u64) -> usize {
-        let at = self.slots.partition_point(|slot| slot.second < second);
-        if self.slots.get(at).is_none_or(|slot| slot.second != second) {
-            let slot = Slot {
-                second,
-                counts: Counts::default(),
-                answered: Compact::default(),
-                other: Compact::default(),
-            };
-            self.slots.insert(at, slot);
-        }
-        at
-    }
-
-    /// Forgets what is older than 15 min, and packs what was added to seconds that are over.
-    pub fn tick(&mut self, now_s: u64) {
-        while self.slots.front().is_some_and(|slot| slot.second + SECONDS <= now_s) {
-            self.slots.pop_front();
-        }
-        for second in self.unsettled.extract_if(.., |second| *second < now_s) {
-            if let Ok(at) = self.slots.binary_search_by_key(&second, |slot| slot.second) {
-                self.slots[at].answered.settle();
-                self.slots[at].other.settle();
+    /// Packs what was added to seconds that are over.
+    pub fn settle(&mut self, now_s: u64) {
+        for (second, is_coarse) in self.loose.extract_if(.., |(second, _)| *second < now_s) {
+            let slots = if is_coarse { &mut self.coarse } else { &mut self.seconds };
+            let begin = if is_coarse { begin_of(second) } else { second };
+            if let Some(slot) = slots.find(begin) {
+                slot.settle();
             }
         }
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.slots.is_empty()
+    /// Forgets the stored windows that begin before `floor_s`.
+    pub fn forget(&mut self, floor_s: u64) {
+        self.seconds.forget(floor_s);
+        self.coarse.forget(floor_s);
     }
 
-    /// Adds up the seconds `from..to`.
+    pub fn is_empty(&self) -> bool {
+        self.seconds.is_empty() && self.coarse.is_empty()
+    }
+
+    /// Adds up the seconds `from..to`. What is known by 10 s only counts in the first of them, and not at all in
+    /// sums of less than that, unless there is nothing finer.
     pub fn sum_into(&self, from: u64, to: u64, sum: &mut Sum) {
         self.between(from, to).for_each(|slot| sum.add(slot));
     }
@@ -188,7 +138,40 @@ impl Window {
     }
 
     fn between(&self, from: u64, to: u64) -> impl Iterator<Item = &Slot> {
-        let first = self.slots.partition_point(|slot| slot.second < from);
-        self.slots.range(first..).take_while(move |slot| slot.second < to)
+        let is_long = to.saturating_sub(from) >= STORED_S;
+        let coarse = self.coarse.between(from, to).filter(move |(_, slot)| is_long || slot.is_whole);
+        self.seconds.between(from, to).chain(coarse).map(|(_, slot)| slot)
     }
+
+    /// Whether some of the seconds `from..to` are known by 10 s only.
+    pub fn is_coarse(&self, from: u64, to: u64) -> bool {
+        self.coarse.between(from, to).any(|(_, slot)| slot.is_whole)
+    }
+
+    /// The first second of each stored window before `to_s` that has changed since this was last asked.
+    pub fn take_changed(&mut self, to_s: u64) -> Vec<u64> {
+        let slots = self.seconds.between_mut(0, to_s).chain(self.coarse.between_mut(0, to_s));
+        let changed =
+            slots.filter_map(|(second, slot)| std::mem::take(&mut slot.changed).then_some(begin_of(second)));
+        let mut begins: Vec<u64> = changed.collect();
+        begins.sort_unstable();
+        begins.dedup();
+        begins
+    }
+
+    /// Takes over what was stored.
+    pub fn restore(&mut self, stored: &StoredWindow) {
+        let slot = self.coarse.at(stored.begin_s);
+        slot.counts.merge(&stored.counts);
+        slot.late += stored.late;
+        slot.is_whole = true;
+        stored.answered.iter().for_each(|&(bucket, calls)| slot.answered.add(bucket, calls));
+        stored.other.iter().for_each(|&(bucket, calls)| slot.other.add(bucket, calls));
+        slot.settle();
+    }
+}
+
+/// The first second of the stored window that `second` is in.
+pub fn begin_of(second: u64) -> u64 {
+    second / STORED_S * STORED_S
 }

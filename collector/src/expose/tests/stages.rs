@@ -27,7 +27,7 @@ fn sources(dir: &TempDir) -> (Journal, Sources) {
         operations_max: 8,
         production: Vec::new(),
     };
-    let rollup = rollup::start(config, &journal, clock.clone());
+    let rollup = rollup::start(config, &journal, clock.clone(), None);
     let sources = Sources {
         rollup,
         journal: journal.clone(),

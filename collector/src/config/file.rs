@@ -227,11 +227,13 @@ pub struct Expose {
     pub listen: SocketAddr,
     /// `http://jaeger:16686`: where trace links lead.
     pub jaeger_ui: Option<Spanned<String>>,
+    /// Who may write where others than this host can reach the port.
+    pub auth: Auth,
 }
 
 impl Default for Expose {
     fn default() -> Expose {
-        Expose { listen: SocketAddr::from(([127, 0, 0, 1], 4316)), jaeger_ui: None }
+        Expose { listen: SocketAddr::from(([127, 0, 0, 1], 4316)), jaeger_ui: None, auth: Auth::default() }
     }
 }
 

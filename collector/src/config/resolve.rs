@@ -16,7 +16,7 @@ use super::file::{self, File};
 use super::place::{Error, Source};
 use crate::receive::Tokens;
 use crate::rollup::registry;
-use crate::{expose, forward, journal, receive, rollup};
+use crate::{expose, forward, journal, receive, rollup, store};
 
 /// A segment is the unit of deletion: at 64 MiB the smallest journal still has eight.
 const SEGMENT_SIZE: u64 = 64 << 20;
@@ -49,9 +49,12 @@ pub fn resolve(file: File, data_dir: Option<PathBuf>, source: &Source) -> Result
             operations_max: within(&file.rollup.operations_max, OPERATIONS_MAX, source)?,
             production: file.rollup.production,
         },
+        store: store::Config { path: data_dir.join("spanmill.db") },
         expose: expose::Config {
             listen: file.expose.listen,
             jaeger_ui: jaeger_ui(file.expose.jaeger_ui, source)?,
+            writers: tokens(file.expose.auth, source)?
+                .map(|tokens| expose::Admit::new(move |headers| tokens.admit(headers))),
         },
         data_dir,
     })

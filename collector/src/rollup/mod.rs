@@ -10,7 +10,7 @@ pub mod environment;
 mod failure;
 mod figures;
 #[cfg(test)]
-mod fixture;
+pub mod fixture;
 pub mod fold;
 pub mod host;
 mod key;

@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::hdr::Foreign;
@@ -43,6 +44,8 @@ const SETTINGS: &str = "
 pub enum Error {
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
+    #[error("what the detector stored cannot be unpacked: {0}")]
+    Part(io::Error),
     #[error("a stored histogram is {0}")]
     Foreign(#[from] Foreign),
     #[error(
@@ -55,6 +58,17 @@ pub enum Error {
 }
 
 impl Error {
+    /// The disk has no room, or does not answer: that passes, and until then the daemon does without.
+    pub fn is_disk(&self) -> bool {
+        match self {
+            Error::Sqlite(error) => {
+                matches!(error.sqlite_error_code(), Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure))
+            }
+            Error::File { cause, .. } => cause.kind() == io::ErrorKind::StorageFull,
+            Error::Foreign(_) | Error::Part(_) | Error::TooNew { .. } => false,
+        }
+    }
+
     /// Trying again would not help: the file's bytes are wrong.
     pub fn is_damage(&self) -> bool {
         match self {
@@ -65,7 +79,7 @@ impl Error {
                 )
             }
             Error::Foreign(_) => true,
-            Error::TooNew { .. } | Error::File { .. } => false,
+            Error::Part(_) | Error::TooNew { .. } | Error::File { .. } => false,
         }
     }
 }
@@ -99,6 +113,8 @@ pub fn open_to_read(path: &Path) -> Result<Connection, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY)?;
+    // Closing the last connection removes the WAL by its name, which may be that of a newer file by then.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection
         .execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -8192; PRAGMA trusted_schema = OFF;")?;
     Ok(connection)

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Unavailable;
 use super::file::{self, Error};
@@ -48,13 +48,14 @@ pub struct Shared {
     path: PathBuf,
     status: Mutex<Status>,
     committed: Mutex<Instant>,
-    pub mutes: RwLock<HashMap<String, Mute>>,
+    /// The newest of each provider.
+    mutes: RwLock<HashMap<String, Mute>>,
     /// A reader has found damage.
     damaged: AtomicBool,
     /// Changes when the file is another one; connections of before are of no use.
     generation: AtomicU64,
     idle: Mutex<Vec<(u64, Connection)>>,
-    readers: Semaphore,
+    readers: Arc<Semaphore>,
 }
 
 impl Shared {
@@ -67,7 +68,7 @@ impl Shared {
             damaged: AtomicBool::new(false),
             generation: AtomicU64::new(0),
             idle: Mutex::default(),
-            readers: Semaphore::new(READERS_MAX),
+            readers: Arc::new(Semaphore::new(READERS_MAX)),
         }
     }
 
@@ -84,11 +85,29 @@ impl Shared {
         self.lock().last_error.clone().unwrap_or_else(|| "it is not open".to_owned())
     }
 
+    /// Each replaces what held for its provider.
+    pub fn put_mutes(&self, mutes: Vec<Mute>) {
+        let mut held = self.mutes.write().unwrap_or_else(PoisonError::into_inner);
+        held.extend(mutes.into_iter().map(|mute| (mute.provider.clone(), mute)));
+    }
+
+    pub fn is_muted(&self, provider: &str, now_ms: u64) -> bool {
+        let mutes = self.mutes.read().unwrap_or_else(PoisonError::into_inner);
+        mutes.get(provider).is_some_and(|mute| (mute.since_ms..mute.until_ms).contains(&now_ms))
+    }
+
     pub fn refused(&self) {
         self.lock().refused += 1;
     }
 
-    pub fn checkpoint(&self, result: &Result<(), Error>, written: u64, lost: u64, waiting: usize, path: &Path) {
+    pub fn checkpoint(
+        &self,
+        result: &Result<(), Error>,
+        written: u64,
+        lost: u64,
+        waiting: usize,
+        path: &Path,
+    ) {
         let mut status = self.lock();
         status.lost += lost;
         status.waiting = waiting as u64;
@@ -109,7 +128,10 @@ impl Shared {
         status.errors += 1;
         let said = error.to_string();
         if status.last_error.as_ref() != Some(&said) {
-            tracing::error!("store: {}: {said}; the daemon goes on without it and tries again", self.path.display());
+            tracing::error!(
+                "store: {}: {said}; the daemon goes on without it and tries again",
+                self.path.display()
+            );
             status.last_error = Some(said);
         }
     }
@@ -120,19 +142,37 @@ impl Shared {
         self.generation.fetch_add(1, Ordering::Release);
     }
 
+    /// Waits until no query runs and closes what they used: the file is about to be another one.
+    pub fn close_readers(&self) -> Option<OwnedSemaphorePermit> {
+        let deadline = Instant::now() + READER_PATIENCE;
+        loop {
+            let all = Arc::clone(&self.readers).try_acquire_many_owned(READERS_MAX as u32).ok();
+            if all.is_some() || Instant::now() > deadline {
+                self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+                return all;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     pub fn take_damaged(&self) -> bool {
         self.damaged.swap(false, Ordering::AcqRel)
     }
 
     /// Runs a query on a connection of its own, off the runtime. It sees the last commit, and nobody waits for it.
     pub async fn read<T: Send + 'static>(
-        self: &std::sync::Arc<Self>,
+        self: &Arc<Self>,
         query: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Unavailable> {
-        let permit = tokio::time::timeout(READER_PATIENCE, self.readers.acquire()).await;
-        let _permit = permit.map_err(|_| Unavailable::Busy)?.map_err(|_| Unavailable::Stopped)?;
-        let shared = std::sync::Arc::clone(self);
-        let answer = tokio::task::spawn_blocking(move || shared.query(query)).await;
+        let permit = tokio::time::timeout(READER_PATIENCE, Arc::clone(&self.readers).acquire_owned()).await;
+        let permit = permit.map_err(|_| Unavailable::Busy)?.map_err(|_| Unavailable::Stopped)?;
+        let shared = Arc::clone(self);
+        let answer = tokio::task::spawn_blocking(move || {
+            // Held until the query has ended, also where nobody waits for it any more.
+            let _permit = permit;
+            shared.query(query)
+        })
+        .await;
         answer.map_err(|_| Unavailable::Failed("the query panicked".to_owned()))?
     }
 

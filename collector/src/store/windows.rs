@@ -90,7 +90,7 @@ impl Windows {
         Ok(Some((Instance::from_le_bytes(instance), Changed { windows, position })))
     }
 
-    fn since(&mut self, connection: &Connection, begin_s: u64) -> Result<Vec<StoredWindow>, Error> {
+    pub fn since(&mut self, connection: &Connection, begin_s: u64) -> Result<Vec<StoredWindow>, Error> {
         let query = format!(
             "SELECT name, begin_s, {COLUMNS} FROM providers CROSS JOIN windows_10s \
              ON provider = providers.id AND begin_s >= ? ORDER BY provider, begin_s"

@@ -10,10 +10,12 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, Transaction};
 use tokio::sync::oneshot;
 
+use super::feed::Feed;
 use super::file::{self, Error};
+use super::mutes;
 use super::shared::Shared;
 use super::upkeep::Upkeep;
-use super::windows::{self, Instance, Windows};
+use super::windows::{self, Windows};
 use crate::clock::Clock;
 use crate::journal::Position;
 use crate::rollup::{Changed, StoredWindow};
@@ -29,15 +31,6 @@ const PENDING_MAX: usize = 40_000;
 /// A store that begins anew in a running daemon lacks what was written before. Until the journal's last 15 minutes lie
 /// after that moment a restart must read them, so no position is written.
 const WITHOUT_POSITION_S: u64 = 16 * 60;
-
-/// Where windows come from; the roll-up and the journal in the daemon.
-pub trait Feed: Send + 'static {
-    fn changed(&self) -> Changed;
-    /// False while the journal of before the start is still being read.
-    fn is_ready(&self) -> bool;
-    fn instance(&self) -> Instance;
-    fn end(&self) -> Position;
-}
 
 pub type Work = Box<dyn FnOnce(Result<&mut Connection, String>) -> Result<(), Error> + Send>;
 
@@ -60,6 +53,8 @@ pub struct Writer {
     /// The last one committed; `None`: none ever was.
     pub position: Option<Position>,
     pub position_from_s: u64,
+    /// Windows that begin before it are not written: what is stored of them is more than the roll-up knows.
+    pub floor_s: u64,
     pub upkeep: Upkeep,
 }
 
@@ -81,7 +76,7 @@ impl Writer {
                 }
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            if checked.elapsed() >= CHECKPOINT || self.is_far_behind() {
+            if checked.elapsed() >= CHECKPOINT || self.is_far_behind() || self.is_new() {
                 self.checkpoint();
                 checked = Instant::now();
             }
@@ -90,7 +85,13 @@ impl Writer {
     }
 
     fn is_far_behind(&self) -> bool {
-        self.position.is_some_and(|position| self.feed.end().0 - position.0.min(self.feed.end().0) >= CHECKPOINT_BYTES)
+        self.position
+            .is_some_and(|position| self.feed.end().0 - position.0.min(self.feed.end().0) >= CHECKPOINT_BYTES)
+    }
+
+    /// The first position is stored at once: until then only the journal's last 15 minutes survive a crash.
+    fn is_new(&self) -> bool {
+        self.position.is_none() && self.pending.is_empty() && self.feed.is_ready()
     }
 
     fn work(&mut self, work: Work) {
@@ -106,8 +107,13 @@ impl Writer {
             return;
         }
         let Changed { windows, position } = self.feed.changed();
-        self.pending.extend(windows.into_iter().map(|window| ((window.begin_s, window.provider.clone()), window)));
         let mut lost = 0;
+        for window in windows {
+            match window.begin_s >= self.floor_s {
+                true => drop(self.pending.insert((window.begin_s, window.provider.clone()), window)),
+                false => lost += 1,
+            }
+        }
         while self.pending.len() > PENDING_MAX {
             self.pending.pop_first();
             lost += 1;
@@ -128,7 +134,9 @@ impl Writer {
     fn commit(&mut self, position: Position) -> Result<(), Error> {
         let now_s = self.clock.unix_ns() / 1_000_000_000;
         if self.connection.is_none() {
-            self.connection = Some(file::open(&self.path)?);
+            let connection = file::open(&self.path)?;
+            self.shared.put_mutes(mutes::newest(&connection)?);
+            self.connection = Some(connection);
         }
         let Writer { connection: Some(connection), windows, pending, feed, .. } = self else {
             return Ok(());
@@ -163,6 +171,7 @@ impl Writer {
     /// Begins a new file; the damaged one stays beside it.
     fn set_aside(&mut self) {
         let now_s = self.clock.unix_ns() / 1_000_000_000;
+        let _no_readers = self.shared.close_readers();
         self.connection = None;
         self.windows.forget();
         self.position_from_s = now_s + WITHOUT_POSITION_S;

@@ -20,4 +20,5 @@ pub mod pipeline;
 pub mod receive;
 pub mod rollup;
 pub mod rotate;
+pub mod store;
 pub mod tls;

@@ -1,7 +1,8 @@
 //! The one place where the stages are wired; it reads like the picture in ARCHITECTURE.md.
 //!
 //! ```text
-//! receive → mask → journal ┬→ rollup → expose
+//! receive → mask → journal ┬→ rollup ┬→ store ┬→ expose
+//!                          │         └────────┘
 //!                          └→ forward
 //! ```
 
@@ -23,6 +24,7 @@ use crate::mask::{Masked, Masking};
 use crate::outcome::Outcomes;
 use crate::receive::{self, Accepted, OpenCall, Process, ReceivedBatch, Refusal, Sink, Source};
 use crate::rollup::{self, Rollup};
+use crate::store::{self, Store};
 
 /// Senders are asked to come back after this when the journal can't take their batch.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -42,6 +44,8 @@ pub enum StartError {
     Receive(#[from] receive::StartError),
     #[error(transparent)]
     Listen(#[from] listen::BindError),
+    #[error("the store can't be opened: {0}")]
+    Store(#[from] store::Error),
     #[error("cannot start a thread: {0}")]
     Thread(#[from] io::Error),
 }
@@ -51,6 +55,7 @@ pub struct Pipeline {
     receiver: receive::Receiver,
     journal: Journal,
     rollup: Rollup,
+    store: Store,
     destinations: Arc<Vec<Destination>>,
     server: expose::Server,
     page_scheme: &'static str,
@@ -70,7 +75,9 @@ impl Pipeline {
         let dir = journal_dir.display().to_string();
         let journal = journal::start(config.journal, clock.clone(), Arc::clone(&outcomes))
             .map_err(|cause| StartError::Journal { dir, cause })?;
-        let rollup = rollup::start(config.rollup, &journal, clock.clone(), None);
+        let (opened, restored) = store::open(&config.store, &journal, clock)?;
+        let rollup = rollup::start(config.rollup, &journal, clock.clone(), Some(restored));
+        let store = store::start(opened, &rollup, &journal)?;
         let names: Vec<_> = config.forward.iter().map(|config| config.name.as_str()).collect();
         forward::tell_of_absent(&journal_dir, &names, &journal);
         let destinations = config.forward.into_iter();
@@ -78,6 +85,7 @@ impl Pipeline {
         let destinations = Arc::new(destinations.collect::<Vec<_>>());
         let sources = Sources {
             rollup: rollup.clone(),
+            store: store.clone(),
             journal: journal.clone(),
             destinations: Arc::clone(&destinations),
             outcomes: Arc::clone(&outcomes),
@@ -88,7 +96,7 @@ impl Pipeline {
         let path = Path { masking, journal: journal.clone(), outcomes: Arc::clone(&outcomes) };
         let verdicts = tokio::sync::watch::channel(Arc::default()).1;
         let receiver = receive::start(config.receive, &path, clock, &outcomes, verdicts)?;
-        Ok(Pipeline { receiver, journal, rollup, destinations, server, page_scheme, draining })
+        Ok(Pipeline { receiver, journal, rollup, store, destinations, server, page_scheme, draining })
     }
 
     /// Says where everything is.
@@ -120,6 +128,7 @@ impl Pipeline {
         self.journal.close().await;
         join_all(self.destinations.iter().map(|destination| destination.stop(STOP_FORWARD))).await;
         self.rollup.stop().await;
+        self.store.stop().await;
         self.server.stop(STOP_EXPOSE).await;
     }
 }

@@ -280,6 +280,8 @@ pub struct Expose {
     pub tls: ListenerTls,
     /// `http://jaeger:16686`: where trace links lead.
     pub jaeger_ui: Option<Spanned<String>>,
+    /// Who may write where others than this host can reach the port.
+    pub auth: Auth,
 }
 
 impl Default for Expose {
@@ -288,6 +290,7 @@ impl Default for Expose {
             listen: SocketAddr::from(([127, 0, 0, 1], 4316)),
             tls: ListenerTls::default(),
             jaeger_ui: None,
+            auth: Auth::default(),
         }
     }
 }

@@ -17,7 +17,7 @@ pub use place::Error;
 
 use spanmill_mask::Masker;
 
-use crate::{expose, forward, journal, receive, rollup};
+use crate::{expose, forward, journal, receive, rollup, store};
 
 /// What the daemon runs with.
 #[derive(Debug, Clone)]
@@ -29,6 +29,7 @@ pub struct Config {
     pub journal: journal::Config,
     pub forward: Vec<forward::Config>,
     pub rollup: rollup::Config,
+    pub store: store::Config,
     pub expose: expose::Config,
 }
 

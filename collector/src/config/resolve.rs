@@ -16,7 +16,7 @@ use super::{Config, destination};
 use crate::receive::Tokens;
 use crate::rollup::registry;
 use crate::rotate::Rotating;
-use crate::{expose, journal, receive, rollup};
+use crate::{expose, journal, receive, rollup, store};
 
 /// A segment is the unit of deletion: at 64 MiB the smallest journal still has eight.
 const SEGMENT_SIZE: u64 = 64 << 20;
@@ -44,10 +44,13 @@ pub fn resolve(file: File, data_dir: Option<PathBuf>, source: &Source) -> Result
             operations_max: within(&file.rollup.operations_max, OPERATIONS_MAX, source)?,
             production: file.rollup.production,
         },
+        store: store::Config { path: data_dir.join("spanmill.db") },
         expose: expose::Config {
             listen: file.expose.listen,
             tls: certificate("expose", file.expose.tls, source)?,
             jaeger_ui: jaeger_ui(file.expose.jaeger_ui, source)?,
+            writers: tokens("expose", file.expose.auth, source)?
+                .map(|tokens| expose::Admit::new(move |headers| tokens.current().admit(headers))),
         },
         data_dir,
     })

@@ -18,6 +18,7 @@ use super::api::Api;
 use super::problem::Problem;
 use super::providers;
 use crate::rollup::Board;
+use crate::store::annotations::Annotation;
 
 /// Open streams: a few walls of screens. Each costs a connection and one copy of the board in its socket.
 const CLIENTS_MAX: usize = 64;
@@ -35,8 +36,8 @@ pub(super) struct Live {
 
 #[derive(Debug, Clone)]
 struct Event {
-    /// Unix milliseconds of the board.
-    id: u64,
+    /// Unix milliseconds of the board; `None`: a note, which has no place among the boards.
+    id: Option<u64>,
     json: Bytes,
     frame: Bytes,
 }
@@ -61,16 +62,25 @@ impl Live {
         self.latest.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn publish(&self, board: &Board) {
-        let json = providers::encode(board);
+    fn publish(&self, board: &Board, is_muted: impl Fn(&str) -> bool) {
+        let json = providers::encode(board, is_muted);
         let id = board.at_unix_ns / 1_000_000;
         let mut frame = format!("id: {id}\nevent: providers\ndata: ").into_bytes();
         frame.extend_from_slice(&json);
         frame.extend_from_slice(b"\n\n");
-        let event = Event { id, json, frame: frame.into() };
+        let event = Event { id: Some(id), json, frame: frame.into() };
         *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(event.clone());
         // An error says that nobody listens.
         let _ = self.events.send(event);
+    }
+}
+
+impl Live {
+    /// Tells everybody of a note that somebody made.
+    pub(super) fn annotated(&self, annotation: &Annotation) {
+        let json = serde_json::to_vec(annotation).expect("plain structs with string keys always encode");
+        let frame = [b"event: annotation\ndata: ", &json[..], b"\n\n"].concat();
+        let _ = self.events.send(Event { id: None, json: json.into(), frame: frame.into() });
     }
 }
 
@@ -85,7 +95,7 @@ pub(super) fn publish(api: Arc<Api>) -> impl Future<Output = ()> + Send {
                 changed = boards.changed() => if changed.is_err() { return },
             }
             let board = Arc::clone(&boards.borrow_and_update());
-            api.live.publish(&board);
+            api.live.publish(&board, |name| api.facts.store().is_muted(name));
         }
     }
 }
@@ -130,9 +140,13 @@ impl Client {
                     event = self.events.recv() => event.ok()?,
                 },
             };
-            if self.last_id != Some(event.id) {
-                self.last_id = Some(event.id);
-                return Some(event.frame);
+            match event.id {
+                None => return Some(event.frame),
+                id if id == self.last_id => {}
+                id => {
+                    self.last_id = id;
+                    return Some(event.frame);
+                }
             }
         }
     }
@@ -163,7 +177,7 @@ mod tests {
         let mut slow = client(&live, stopping.subscribe());
         let mut quick = client(&live, stopping.subscribe());
         for second in 1..=LAG_MAX as u64 + 1 {
-            live.publish(&board(second));
+            live.publish(&board(second), |_| false);
             let frame = quick.next().await.unwrap();
             assert!(frame.starts_with(format!("id: {}\n", second * 1000).as_bytes()));
         }
@@ -174,13 +188,13 @@ mod tests {
     async fn a_new_client_gets_the_newest_board_at_once_and_only_once() {
         let stopping = watch::Sender::new(false);
         let live = Live::default();
-        live.publish(&board(1));
-        live.publish(&board(2));
+        live.publish(&board(1), |_| false);
+        live.publish(&board(2), |_| false);
         let mut late = client(&live, stopping.subscribe());
         // As if a board had come between subscribing and reading the newest.
-        late.first = Some(Event { id: 3000, json: Bytes::new(), frame: Bytes::from_static(b"third") });
-        live.publish(&board(3));
-        live.publish(&board(4));
+        late.first = Some(Event { id: Some(3000), json: Bytes::new(), frame: Bytes::from_static(b"third") });
+        live.publish(&board(3), |_| false);
+        live.publish(&board(4), |_| false);
         assert_eq!(late.next().await.unwrap(), "third");
         assert!(late.next().await.unwrap().starts_with(b"id: 4000\nevent: providers\ndata: {"));
     }

@@ -11,6 +11,7 @@ use super::Sources;
 use crate::journal::{Journal, Position, Record};
 use crate::outcome::Outcomes;
 use crate::rollup::{self, Board, Series, Totals};
+use crate::store::Store;
 use crate::{forward, journal};
 
 /// Journal bytes read at a time by a look-up.
@@ -28,6 +29,7 @@ pub(super) trait Facts: Send + Sync + 'static {
     fn series(&self, name: &str, from_s: u64, to_s: u64, step_s: u64) -> Option<Series>;
     fn totals(&self) -> Vec<Totals>;
     fn rollup(&self) -> rollup::Stats;
+    fn store(&self) -> &Store;
     fn journal(&self) -> journal::Status;
     /// False when the last write failed.
     fn journal_writable(&self) -> bool;
@@ -71,6 +73,10 @@ impl Facts for Sources {
 
     fn rollup(&self) -> rollup::Stats {
         self.rollup.stats()
+    }
+
+    fn store(&self) -> &Store {
+        &self.store
     }
 
     fn journal(&self) -> journal::Status {

@@ -34,6 +34,7 @@ fn write(facts: &dyn Facts, format: Format) -> String {
     spans(&mut out, facts, &destinations);
     clients(&mut out, facts);
     journal(&mut out, facts, &destinations);
+    store(&mut out, facts);
     out.family("spanmill_build_info", Kind::Gauge, "Always 1; the label says which version runs.");
     out.sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
     out.finish()
@@ -188,4 +189,32 @@ fn journal(out: &mut Exposition, facts: &dyn Facts, destinations: &[(String, for
     let help = "Journal records that failed their checksum and were skipped.";
     out.family("spanmill_journal_corrupt_records_total", Kind::Counter, help);
     out.sample(&[], status.corrupt_records);
+}
+
+fn store(out: &mut Exposition, facts: &dyn Facts) {
+    let status = facts.store().status();
+    out.family("spanmill_store_bytes", Kind::Gauge, "Bytes of the store on disk.");
+    out.sample(&[], status.bytes);
+    out.family("spanmill_store_lag_seconds", Kind::Gauge, "Time since windows were last committed.");
+    out.sample(&[], status.lag_s);
+    out.family("spanmill_store_windows_total", Kind::Counter, "Windows of 10 s written.");
+    out.sample(&[], status.windows);
+    out.family(
+        "spanmill_store_windows_waiting",
+        Kind::Gauge,
+        "Windows of 10 s that could not be written yet.",
+    );
+    out.sample(&[], status.waiting);
+    out.family(
+        "spanmill_store_windows_lost_total",
+        Kind::Counter,
+        "Windows of 10 s that were never written.",
+    );
+    out.sample(&[], status.lost);
+    out.family("spanmill_store_errors_total", Kind::Counter, "Reads and writes of the store that failed.");
+    out.sample(&[], status.errors);
+    out.family("spanmill_store_refused_total", Kind::Counter, "Writes refused because too many waited.");
+    out.sample(&[], status.refused);
+    out.family("spanmill_store_set_aside_total", Kind::Counter, "Damaged files that were set aside.");
+    out.sample(&[], status.set_aside.len());
 }

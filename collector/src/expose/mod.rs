@@ -1,8 +1,10 @@
 //! Shows what the other stages know: the JSON API, the event stream, Prometheus metrics, health, and the page.
 //!
-//! Reads only, through the handles in [`Sources`], on a thread of its own: however many look, nothing upstream
+//! Reads, and writes notes and mutes for people, through the handles in [`Sources`], on a thread of its own: however many look, nothing upstream
 //! becomes slower. Never sees an unmasked byte, and answers nobody who reached it by a borrowed host name.
 
+mod alerts;
+mod annotations;
 mod api;
 mod events;
 mod exposition;
@@ -10,6 +12,8 @@ mod facts;
 mod guard;
 mod health;
 mod metrics;
+mod mutes;
+mod openapi;
 mod page;
 mod problem;
 mod providers;
@@ -34,7 +38,9 @@ use crate::journal::Journal;
 use crate::listen::{Limits, Listener, Workers};
 use crate::outcome::Outcomes;
 use crate::rollup::Rollup;
+use crate::store::Store;
 use crate::tls;
+pub use guard::Admit;
 
 /// Browsers open up to six connections each, and every open page keeps one for its events.
 const CONNECTIONS_MAX: usize = 256;
@@ -47,12 +53,15 @@ pub struct Config {
     pub tls: Option<Arc<tls::Server>>,
     /// `http://jaeger:16686`, without a slash at the end: where people look at traces.
     pub jaeger_ui: Option<String>,
+    /// Who may write where others than this host can reach the port; `None`: nobody.
+    pub writers: Option<Admit>,
 }
 
 /// Read handles of every stage.
 #[derive(Debug, Clone)]
 pub struct Sources {
     pub rollup: Rollup,
+    pub store: Store,
     pub journal: Journal,
     pub destinations: Arc<Vec<Destination>>,
     pub outcomes: Arc<Outcomes>,

@@ -1,5 +1,7 @@
 //! `GET /api/v1/providers?window=60s`: every provider over one trailing window.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,10 +15,13 @@ use serde::{Deserialize, Serialize};
 use super::api::Api;
 use super::problem::Problem;
 use super::window;
-use crate::rollup::{Board, Figures, rfc3339};
+use crate::rollup::{Board, Figures, Sum, rfc3339};
 
 /// The window that the roll-up computes once a second for everybody.
 const SHARED: Duration = Duration::from_secs(60);
+
+/// The window of 10 s that runs, and one for clocks that are ahead.
+const AHEAD_S: u64 = 20;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Params {
@@ -28,20 +33,57 @@ pub(super) async fn list(
     params: Result<Query<Params>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let window = params?.0.window.as_deref().map_or(Ok(SHARED), window::parse)?;
+    if window > window::RECENT {
+        return long(&api, window).await;
+    }
     let shared = (window == SHARED).then(|| api.live.latest()).flatten();
-    let body = shared.unwrap_or_else(|| encode(&api.facts.window(window)));
-    Ok(([(CONTENT_TYPE, "application/json")], body).into_response())
+    let muted = |name: &str| api.facts.store().is_muted(name);
+    let body = shared.unwrap_or_else(|| encode(&api.facts.window(window), muted));
+    Ok(json(body))
 }
 
-/// The board as JSON.
-pub(super) fn encode(board: &Board) -> Bytes {
+/// Out of the store. What is said of the present is that of the live board.
+async fn long(api: &Api, window: Duration) -> Result<Response, Problem> {
+    let store = api.facts.store();
+    store.freshen().await;
+    let at_unix_ns = api.facts.unix_ns();
+    let (now_s, window_s) = (at_unix_ns / 1_000_000_000, window.as_secs());
+    let live = Arc::clone(&api.facts.boards().borrow());
+    let known: HashMap<String, Figures> =
+        live.providers.iter().map(|figures| (figures.name.clone(), figures.clone())).collect();
+    // A clock may be ahead by some seconds, and the last 10 s are not over.
+    let to_s = now_s + AHEAD_S;
+    let figures =
+        store.sums((now_s + 1).saturating_sub(window_s), to_s, move |name, sum| match known.get(name) {
+            Some(now) => now.over(sum, window_s),
+            None => Figures::of(name, sum, window_s),
+        });
+    let mut providers = figures.await?;
+    let silent = live.providers.iter().filter(|now| !providers.iter().any(|found| found.name == now.name));
+    let silent: Vec<Figures> = silent.map(|now| now.over(&Sum::default(), window_s)).collect();
+    providers.extend(silent);
+    providers.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(json(encode(&Board { at_unix_ns, window_s, providers }, |name| store.is_muted(name))))
+}
+
+fn json(body: Bytes) -> Response {
+    ([(CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+/// The board as JSON; who is muted by people is so beside those that the configuration mutes.
+pub(super) fn encode(board: &Board, is_muted: impl Fn(&str) -> bool) -> Bytes {
     #[derive(Serialize)]
     struct Answer<'a> {
         at: String,
         window_s: u64,
-        providers: &'a [Figures],
+        providers: Vec<Cow<'a, Figures>>,
     }
+    let muted = |figures: &'_ Figures| !figures.muted && is_muted(&figures.name);
+    let providers = board.providers.iter().map(|figures| match muted(figures) {
+        true => Cow::Owned(Figures { muted: true, ..figures.clone() }),
+        false => Cow::Borrowed(figures),
+    });
     let answer =
-        Answer { at: rfc3339(board.at_unix_ns), window_s: board.window_s, providers: &board.providers };
+        Answer { at: rfc3339(board.at_unix_ns), window_s: board.window_s, providers: providers.collect() };
     serde_json::to_vec(&answer).expect("plain structs with string keys always encode").into()
 }

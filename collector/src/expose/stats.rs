@@ -11,7 +11,7 @@ use spanmill_mask::Rule;
 
 use super::api::Api;
 use crate::outcome::{CLIENT_REASONS, Outcomes, Rejected};
-use crate::{forward, journal};
+use crate::{forward, journal, store};
 
 #[derive(Debug, Serialize)]
 struct Answer {
@@ -33,6 +33,7 @@ struct Answer {
     /// Spans that the roll-up could not read from the journal: deleted before, or corrupt.
     missed: u64,
     journal: journal::Status,
+    store: store::Status,
     destinations: BTreeMap<String, forward::Status>,
 }
 
@@ -93,6 +94,7 @@ pub(super) async fn stats(State(api): State<Arc<Api>>) -> Response {
         unreadable_batches: rollup.unreadable_batches,
         missed: rollup.missed,
         journal: facts.journal(),
+        store: facts.store().status(),
     })
     .into_response()
 }

@@ -17,15 +17,19 @@ use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
+use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use super::facts::Facts;
 use super::{Config, Server, serve};
+use crate::clock::Clock;
 use crate::journal::{Position, Record};
 use crate::mask::MaskedBatch;
 use crate::outcome::{Outcomes, Rejected, Transport};
 use crate::rollup::{self, Baseline, Board, Conversion, Durations, Figures, Point, Series, Totals, Verdict};
+use crate::store::Store;
+use crate::store::fixture::{self, Fake};
 use crate::{forward, journal, listen};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -42,10 +46,15 @@ struct Known {
     totals: Vec<Totals>,
     destination: Mutex<forward::Status>,
     batches: Vec<MaskedBatch>,
+    store: Store,
+    feed: Fake,
+    _dir: TempDir,
 }
 
 impl Known {
-    fn new() -> Known {
+    async fn new() -> Known {
+        let dir = TempDir::new().unwrap();
+        let (store, feed) = fixture::store(dir.path(), &Clock::manual(NOW_S * 1_000_000_000)).await;
         let outcomes = Outcomes::default();
         outcomes.received(Transport::Grpc, 100);
         outcomes.rejected(Rejected::TooLarge);
@@ -60,6 +69,9 @@ impl Known {
             totals: vec![totals("sberbank")],
             destination: Mutex::new(destination),
             batches: Vec::new(),
+            store,
+            feed,
+            _dir: dir,
         }
     }
 }
@@ -95,6 +107,9 @@ impl Facts for Known {
     }
     fn rollup(&self) -> rollup::Stats {
         rollup::Stats { spans: 100, rolled_up: 40, late: 4, too_late: 1, ..Default::default() }
+    }
+    fn store(&self) -> &Store {
+        &self.store
     }
     fn journal(&self) -> journal::Status {
         journal::Status { position: 56_000, bytes: 56_000, oldest_s: 12.5, corrupt_records: 0 }
@@ -194,7 +209,8 @@ fn daemon(facts: Known) -> Daemon {
 
 fn daemon_with(facts: Known, jaeger_ui: Option<&str>) -> Daemon {
     let address: SocketAddr = "127.0.0.1:0".parse().unwrap();
-    let config = Config { listen: address, tls: None, jaeger_ui: jaeger_ui.map(str::to_owned) };
+    let jaeger_ui = jaeger_ui.map(str::to_owned);
+    let config = Config { listen: address, tls: None, jaeger_ui, writers: None };
     let facts = Arc::new(facts);
     let server = serve(config, listen::bind(address).unwrap(), Arc::clone(&facts) as Arc<dyn Facts>).unwrap();
     Daemon { server, facts }

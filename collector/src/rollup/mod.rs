@@ -10,7 +10,7 @@ pub mod environment;
 mod failure;
 mod figures;
 #[cfg(test)]
-mod fixture;
+pub mod fixture;
 pub mod fold;
 pub mod host;
 mod key;
@@ -34,10 +34,12 @@ mod window;
 
 pub use counts::Counts;
 pub use figures::{Baseline, Board, Conversion, Figures, Point, Series, Verdict, rfc3339};
+pub use latency::{BUCKETS, DURATION_MAX_NS, bucket};
 pub use names::Texts;
 pub use observed::{Finished, Labels, Name, Names, Observed, Open};
 pub use settled::{Changed, Restored, STORED_S, StoredWindow};
 pub use totals::{BUCKETS_S, Durations, Totals};
+pub use window::Sum;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};

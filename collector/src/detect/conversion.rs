@@ -107,7 +107,8 @@ impl Conversion {
             self.sum = test.step(self.sum, count);
         }
         if self.sum < SUSPICIOUS_AT || self.suspicious > SUSPICION_STEPS_MAX {
-            (self.sum, self.suspicious) = (if self.suspicious > SUSPICION_STEPS_MAX { 0.0 } else { self.sum }, 0);
+            (self.sum, self.suspicious) =
+                (if self.suspicious > SUSPICION_STEPS_MAX { 0.0 } else { self.sum }, 0);
             self.learn(count, usually);
         } else {
             self.suspicious += 1;

@@ -117,7 +117,8 @@ impl Detector {
             provider.open.is_known = true;
             provider.open.calls += 1;
             provider.open.oldest_ns = provider.open.oldest_ns.max(age_ns);
-            let is_past = provider.settings.timeout.is_some_and(|timeout| u128::from(age_ns) > timeout.as_nanos());
+            let is_past =
+                provider.settings.timeout.is_some_and(|timeout| u128::from(age_ns) > timeout.as_nanos());
             provider.open.past_timeout += u32::from(is_past);
             let Some(open) = self.open.list(call, now_unix_ns) else { continue };
             let Some(limits) = provider.limits(call.labels.operation) else { continue };
@@ -127,7 +128,8 @@ impl Detector {
                 if age_ns <= limit_ns {
                     continue;
                 }
-                let past = if channel == SLOW { &mut provider.open.past_slow } else { &mut provider.open.past_tail };
+                let past =
+                    if channel == SLOW { &mut provider.open.past_slow } else { &mut provider.open.past_tail };
                 *past += 1;
                 if open.crossed[channel].is_none() {
                     let second = ((call.started_unix_ns + limit_ns) / 1_000_000_000).min(now_s);

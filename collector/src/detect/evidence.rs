@@ -41,7 +41,10 @@ impl Provider {
         if open.past_tail > 0 {
             let oldest = seconds(open.oldest_ns as f64 / 1e9);
             let limit = self.tail_s().map(|s| format!(" for more than {}", seconds(s))).unwrap_or_default();
-            return format!("{} of {} open calls wait{limit}, the oldest {oldest}", open.past_tail, open.calls);
+            return format!(
+                "{} of {} open calls wait{limit}, the oldest {oldest}",
+                open.past_tail, open.calls
+            );
         }
         format!("{} calls were not answered in time", lately.long_failures)
     }
@@ -85,7 +88,9 @@ fn of_rule(rule: Rule) -> String {
         }
         Rule::FailureRatio { failed, calls } => format!("{failed} of {calls} calls failed"),
         Rule::PastTimeout { past, open } => format!("{past} of {open} open calls are past the timeout"),
-        Rule::Run { failures, seconds } => format!("{failures} failures in a row over {seconds} s, no success"),
+        Rule::Run { failures, seconds } => {
+            format!("{failures} failures in a row over {seconds} s, no success")
+        }
     }
 }
 

@@ -94,7 +94,8 @@ impl Provider {
             is_good &= firing.is_back[channel];
         }
         // A channel that it does not know of yet must not be on its way up.
-        is_good &= firing.inside.is_some() || sums[SLOW..].iter().zip(firing.channels).all(|(sum, known)| known || *sum < FIRES_AT);
+        is_good &= firing.inside.is_some()
+            || sums[SLOW..].iter().zip(firing.channels).all(|(sum, known)| known || *sum < FIRES_AT);
         let bad: u32 = (0..CHANNELS).filter(|at| firing.channels[*at]).map(|at| fresh[at].bad).sum();
         let calls: u32 = fresh.iter().map(|count| count.calls()).max().unwrap_or_default();
         if bad > 0 || stalled {

@@ -147,7 +147,8 @@ impl Provider {
     /// Looks up anew what is normal.
     pub fn refresh(&mut self) {
         let clock = &mut self.learn_clock;
-        let (seconds, calls) = (std::mem::take(&mut clock.pending_s), std::mem::take(&mut clock.pending_calls));
+        let (seconds, calls) =
+            (std::mem::take(&mut clock.pending_s), std::mem::take(&mut clock.pending_calls));
         for operation in &mut self.operations {
             operation.refresh(seconds, self.min_ratio);
         }

@@ -52,7 +52,8 @@ impl OpenCalls {
             listed_unix_ns: now_unix_ns,
         };
         let key = key(call.trace_id, call.span_id);
-        let open = if is_full { self.calls.get_mut(&key)? } else { self.calls.entry(key).or_insert_with(new) };
+        let open =
+            if is_full { self.calls.get_mut(&key)? } else { self.calls.entry(key).or_insert_with(new) };
         open.listed_unix_ns = now_unix_ns;
         Some(open)
     }

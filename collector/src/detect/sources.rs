@@ -98,9 +98,7 @@ impl Sources {
             channels.fold((0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
         };
         let places = self.sources.iter().enumerate().map(|(at, source)| (weight(source), at));
-        places
-            .min_by(|(a, _), (b, _)| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)))
-            .map_or(0, |(_, at)| at)
+        places.min_by(|(a, _), (b, _)| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))).map_or(0, |(_, at)| at)
     }
 
     /// Ends a second. `learns` = the provider is well, so what is seen is usual.

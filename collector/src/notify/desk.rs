@@ -1,23 +1,18 @@
 //! Where alerts come in: holds back those of muted providers, and gives each of the others to every receiver.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::fmt;
 
 use super::channel::{About, Answer, Call, Channel, Status};
 use super::outbox::{Kept, target_key};
-use super::{Config, Notice};
+use super::{Config, IsMuted, Notice};
 
 /// Alerts known to be firing; beyond it one is passed on, and forgotten. A provider table full times its scopes.
 const FIRING_MAX: usize = 5_000;
-/// Providers muted at once; the API refuses names that are no provider, so this is a bound for form's sake.
-const MUTES_MAX: usize = 10_000;
-
-#[derive(Debug)]
 pub struct Desk {
     channels: Vec<Channel>,
     firing: BTreeMap<String, Firing>,
-    always_muted: BTreeSet<String>,
-    /// Until when, in unix nanoseconds.
-    muted: BTreeMap<String, u64>,
+    is_muted: IsMuted,
     suppressed: u64,
     /// Whether the outbox on disk is behind.
     unsaved: bool,
@@ -30,18 +25,18 @@ pub struct Firing {
     pub told: bool,
 }
 
+impl fmt::Debug for Desk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Desk { channels, firing, .. } = self;
+        f.debug_struct("Desk").field("channels", channels).field("firing", firing).finish_non_exhaustive()
+    }
+}
+
 impl Desk {
-    pub fn new(config: &Config, mut kept: Kept) -> Desk {
+    pub fn new(config: &Config, mut kept: Kept, is_muted: IsMuted) -> Desk {
         let channels = config.targets.iter();
         let channels = channels.map(|target| Channel::new(target, kept.targets.remove(&target_key(target))));
-        Desk {
-            channels: channels.collect(),
-            firing: kept.firing,
-            always_muted: config.muted.iter().cloned().collect(),
-            muted: kept.muted,
-            suppressed: 0,
-            unsaved: false,
-        }
+        Desk { channels: channels.collect(), firing: kept.firing, is_muted, suppressed: 0, unsaved: false }
     }
 
     pub fn tell(&mut self, notice: &Notice, now_ns: u64) {
@@ -56,7 +51,7 @@ impl Desk {
             }
             return;
         }
-        let told = known.is_some_and(|known| known.told) || !self.is_muted(&notice.provider, now_ns);
+        let told = known.is_some_and(|known| known.told) || !(self.is_muted)(&notice.provider);
         if self.firing.len() < FIRING_MAX {
             self.firing.insert(notice.id.clone(), Firing { notice: notice.clone(), told });
         }
@@ -73,25 +68,11 @@ impl Desk {
         }
     }
 
-    pub fn mute(&mut self, provider: &str, until_ns: u64, now_ns: u64) {
-        self.unsaved = true;
-        self.muted.retain(|_, until_ns| *until_ns > now_ns);
-        if until_ns <= now_ns {
-            self.muted.remove(provider);
-        } else if self.muted.len() < MUTES_MAX {
-            self.muted.insert(provider.to_owned(), until_ns);
-        }
-    }
-
-    pub fn is_muted(&self, provider: &str, now_ns: u64) -> bool {
-        self.always_muted.contains(provider) || self.muted.get(provider).is_some_and(|until| *until > now_ns)
-    }
-
     /// Tells of what was held back and fires still after its provider's mute has ended.
     pub fn tick(&mut self, now_ns: u64) {
         let held_back = self.firing.values().filter(|firing| !firing.told);
         let due: Vec<Notice> = held_back
-            .filter(|firing| !self.is_muted(&firing.notice.provider, now_ns))
+            .filter(|firing| !(self.is_muted)(&firing.notice.provider))
             .map(|firing| firing.notice.clone())
             .collect();
         due.iter().for_each(|notice| self.tell(notice, now_ns));
@@ -120,7 +101,6 @@ impl Desk {
                 .map(|(target, channel)| (target_key(target), channel.waiting().clone()))
                 .collect(),
             firing: self.firing.clone(),
-            muted: self.muted.clone(),
         })
     }
 

@@ -32,7 +32,7 @@ use crate::clock::Clock;
 use crate::dial;
 use desk::Desk;
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Config {
     /// Where undelivered alerts are kept.
     pub file: PathBuf,
@@ -41,9 +41,10 @@ pub struct Config {
     pub page: String,
     /// Names this daemon to the receivers.
     pub instance: String,
-    /// Providers whose table says `mute = true`.
-    pub muted: Vec<String>,
 }
+
+/// Says whether alerts of a provider are held back now.
+pub type IsMuted = Box<dyn Fn(&str) -> bool + Send + Sync>;
 
 /// One receiver.
 #[derive(Debug, Clone)]
@@ -66,10 +67,11 @@ pub enum TargetKind {
     Alertmanager,
 }
 
-/// Starts the stage on a thread of its own, with what an earlier process has not delivered.
-pub fn start(config: Config, clock: Clock) -> io::Result<Notifier> {
+/// Starts the stage on a thread of its own, with what an earlier process has not delivered. Alerts that begin while
+/// `is_muted` says so are told only when it does not any more, if they are still firing then.
+pub fn start(config: Config, clock: Clock, is_muted: IsMuted) -> io::Result<Notifier> {
     let shared = Arc::new(Shared {
-        desk: Mutex::new(Desk::new(&config, outbox::load(&config.file))),
+        desk: Mutex::new(Desk::new(&config, outbox::load(&config.file), is_muted)),
         config,
         clock,
         wake: Notify::new(),
@@ -116,16 +118,6 @@ impl Notifier {
     pub fn only_firing(&self, ids: &[String]) {
         self.shared.desk().only_firing(ids, self.shared.clock.unix_ns());
         self.shared.wake.notify_waiters();
-    }
-
-    /// Alerts of `provider` that begin before `until_unix_ns` are told only then, if they are still firing.
-    pub fn mute(&self, provider: &str, until_unix_ns: u64) {
-        self.shared.desk().mute(provider, until_unix_ns, self.shared.clock.unix_ns());
-    }
-
-    /// Whether alerts of `provider` are held back now.
-    pub fn is_muted(&self, provider: &str) -> bool {
-        self.shared.desk().is_muted(provider, self.shared.clock.unix_ns())
     }
 
     /// One per target, in the order of the configuration.

@@ -19,7 +19,6 @@ pub struct Kept {
     /// By [`target_key`].
     pub targets: BTreeMap<String, Waiting>,
     pub firing: BTreeMap<String, Firing>,
-    pub muted: BTreeMap<String, u64>,
 }
 
 /// Names a receiver whatever its place in the configuration, and does not show its address, which may be secret.

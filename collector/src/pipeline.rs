@@ -6,21 +6,27 @@
 //!                          └→ forward
 //! ```
 
+mod verdicts;
+
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use tokio::sync::{broadcast, watch};
 
+use crate::board::{self, Board};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::detect;
 use crate::expose::{self, Sources};
 use crate::forward::{self, Destination};
 use crate::journal::{self, Journal, Refused};
 use crate::listen;
 use crate::mask::{Masked, Masking};
+use crate::notify::{self, Notifier};
 use crate::outcome::Outcomes;
 use crate::receive::{self, Accepted, OpenCall, Process, ReceivedBatch, Refusal, Sink, Source};
 use crate::rollup::{self, Rollup};
@@ -28,6 +34,8 @@ use crate::store::{self, Store};
 
 /// Senders are asked to come back after this when the journal can't take their batch.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// Alerts that the page's event stream may lag behind: they are few, and the next board shows what holds.
+const ALERTS_LAG_MAX: usize = 256;
 /// A call that has waited for so long is a timeout when its process dies, where nobody knows better.
 const OVERDUE_NS: u64 = 10_000_000_000;
 /// Of the 10 s that a stop may take: requests in flight, then what the destinations still take.
@@ -56,6 +64,9 @@ pub struct Pipeline {
     journal: Journal,
     rollup: Rollup,
     store: Store,
+    detector: detect::Live,
+    notifier: Notifier,
+    board: Board,
     destinations: Arc<Vec<Destination>>,
     server: expose::Server,
     page_scheme: &'static str,
@@ -76,8 +87,27 @@ impl Pipeline {
         let journal = journal::start(config.journal, clock.clone(), Arc::clone(&outcomes))
             .map_err(|cause| StartError::Journal { dir, cause })?;
         let (opened, restored) = store::open(&config.store, &journal, clock)?;
+        let cards = Arc::new(verdicts::cards(&config.rollup.registry));
         let rollup = rollup::start(config.rollup, &journal, clock.clone(), Some(restored));
         let store = store::start(opened, &rollup, &journal)?;
+        let is_muted = {
+            let (cards, store) = (Arc::clone(&cards), store.clone());
+            Box::new(move |provider: &str| verdicts::is_muted(&cards, &store, provider))
+        };
+        let notifier = notify::start(config.notify, clock.clone(), is_muted)?;
+        let (alerts, _) = broadcast::channel(ALERTS_LAG_MAX);
+        let (verdicts, watched) = watch::channel(Arc::default());
+        let told = verdicts::Told {
+            rollup: rollup.clone(),
+            store: store.clone(),
+            notifier: notifier.clone(),
+            cards,
+            firing: Mutex::default(),
+            alerts: alerts.clone(),
+            verdicts,
+        };
+        let detector = detect::start(config.detect, told, clock.clone())?;
+        let board = board::start(config.board, watched.clone())?;
         let names: Vec<_> = config.forward.iter().map(|config| config.name.as_str()).collect();
         forward::tell_of_absent(&journal_dir, &names, &journal);
         let destinations = config.forward.into_iter();
@@ -91,12 +121,26 @@ impl Pipeline {
             outcomes: Arc::clone(&outcomes),
             clock: clock.clone(),
             draining: Arc::clone(&draining),
+            standings: detector.standings(),
+            alerts,
+            notifier: notifier.clone(),
         };
         let server = expose::start(&config.expose, page, sources)?;
         let path = Path { masking, journal: journal.clone(), outcomes: Arc::clone(&outcomes) };
-        let verdicts = tokio::sync::watch::channel(Arc::default()).1;
-        let receiver = receive::start(config.receive, &path, clock, &outcomes, verdicts)?;
-        Ok(Pipeline { receiver, journal, rollup, store, destinations, server, page_scheme, draining })
+        let receiver = receive::start(config.receive, &path, clock, &outcomes, watched)?;
+        Ok(Pipeline {
+            receiver,
+            journal,
+            rollup,
+            store,
+            detector,
+            notifier,
+            board,
+            destinations,
+            server,
+            page_scheme,
+            draining,
+        })
     }
 
     /// Says where everything is.
@@ -127,6 +171,9 @@ impl Pipeline {
         self.receiver.stop(STOP_RECEIVE).await;
         self.journal.close().await;
         join_all(self.destinations.iter().map(|destination| destination.stop(STOP_FORWARD))).await;
+        self.detector.stop().await;
+        self.notifier.stop().await;
+        self.board.stop().await;
         self.rollup.stop().await;
         self.store.stop().await;
         self.server.stop(STOP_EXPOSE).await;

@@ -204,6 +204,10 @@ endpoint = "http://centre.example:4317"
     assert_eq!(config.board.centre.unwrap().name, "centre");
     assert_eq!(config.board.path, Path::new("/tmp/b"));
 
+    let check = |text: &str, parts: &[&str]| {
+        let error = parse(text).expect_err(text).to_string();
+        assert!(parts.iter().all(|part| error.contains(part)), "{text}: {error}");
+    };
     let hook = |rest: &str| format!("[[notify.webhook]]\n{rest}");
     check(&hook("url = \"hooks.example\""), &[":2: ", "notify.webhook", "http://"]);
     check(&hook("url = \"http://a:b@hooks.example\""), &[":2: ", "headers"]);

@@ -24,19 +24,19 @@ struct Answer {
 }
 
 #[derive(Debug, Serialize)]
-struct Alert {
-    id: String,
-    provider: String,
-    kind: String,
-    scope: String,
-    started: String,
-    detected: String,
-    resolved: Option<String>,
-    detected_after_s: f64,
-    evidence: String,
-    exemplars: Vec<String>,
-    severity: String,
-    muted: bool,
+pub(super) struct Alert {
+    pub(super) id: String,
+    pub(super) provider: String,
+    pub(super) kind: String,
+    pub(super) scope: String,
+    pub(super) started: String,
+    pub(super) detected: String,
+    pub(super) resolved: Option<String>,
+    pub(super) detected_after_s: f64,
+    pub(super) evidence: String,
+    pub(super) exemplars: Vec<String>,
+    pub(super) severity: String,
+    pub(super) muted: bool,
 }
 
 pub(super) async fn list(

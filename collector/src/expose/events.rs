@@ -17,7 +17,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, watch};
 use super::api::Api;
 use super::problem::Problem;
 use super::providers;
-use crate::rollup::Board;
+use super::verdicts::Present;
+use crate::rollup::{Board, Figures};
 use crate::store::annotations::Annotation;
 
 /// Open streams: a few walls of screens. Each costs a connection and one copy of the board in its socket.
@@ -62,8 +63,8 @@ impl Live {
         self.latest.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn publish(&self, board: &Board, is_muted: impl Fn(&str) -> bool) {
-        let json = providers::encode(board, is_muted);
+    fn publish(&self, board: &Board, on: impl Fn(&Figures) -> Figures) {
+        let json = providers::encode(board, on);
         let id = board.at_unix_ns / 1_000_000;
         let mut frame = format!("id: {id}\nevent: providers\ndata: ").into_bytes();
         frame.extend_from_slice(&json);
@@ -79,8 +80,13 @@ impl Live {
     /// Tells everybody of a note that somebody made.
     pub(super) fn annotated(&self, annotation: &Annotation) {
         let json = serde_json::to_vec(annotation).expect("plain structs with string keys always encode");
-        let frame = [b"event: annotation\ndata: ", &json[..], b"\n\n"].concat();
-        let _ = self.events.send(Event { id: None, json: json.into(), frame: frame.into() });
+        self.event_of("annotation", json.into());
+    }
+
+    /// Tells everybody of something that happened.
+    pub(super) fn event_of(&self, kind: &str, json: Bytes) {
+        let frame = [b"event: ", kind.as_bytes(), b"\ndata: ", &json[..], b"\n\n"].concat();
+        let _ = self.events.send(Event { id: None, json, frame: frame.into() });
     }
 }
 
@@ -95,7 +101,8 @@ pub(super) fn publish(api: Arc<Api>) -> impl Future<Output = ()> + Send {
                 changed = boards.changed() => if changed.is_err() { return },
             }
             let board = Arc::clone(&boards.borrow_and_update());
-            api.live.publish(&board, |name| api.facts.store().is_muted(name));
+            let present = Present::of(&*api.facts);
+            api.live.publish(&board, |figures| present.on(figures));
         }
     }
 }
@@ -177,7 +184,7 @@ mod tests {
         let mut slow = client(&live, stopping.subscribe());
         let mut quick = client(&live, stopping.subscribe());
         for second in 1..=LAG_MAX as u64 + 1 {
-            live.publish(&board(second), |_| false);
+            live.publish(&board(second), Figures::clone);
             let frame = quick.next().await.unwrap();
             assert!(frame.starts_with(format!("id: {}\n", second * 1000).as_bytes()));
         }
@@ -188,13 +195,13 @@ mod tests {
     async fn a_new_client_gets_the_newest_board_at_once_and_only_once() {
         let stopping = watch::Sender::new(false);
         let live = Live::default();
-        live.publish(&board(1), |_| false);
-        live.publish(&board(2), |_| false);
+        live.publish(&board(1), Figures::clone);
+        live.publish(&board(2), Figures::clone);
         let mut late = client(&live, stopping.subscribe());
         // As if a board had come between subscribing and reading the newest.
         late.first = Some(Event { id: Some(3000), json: Bytes::new(), frame: Bytes::from_static(b"third") });
-        live.publish(&board(3), |_| false);
-        live.publish(&board(4), |_| false);
+        live.publish(&board(3), Figures::clone);
+        live.publish(&board(4), Figures::clone);
         assert_eq!(late.next().await.unwrap(), "third");
         assert!(late.next().await.unwrap().starts_with(b"id: 4000\nevent: providers\ndata: {"));
     }

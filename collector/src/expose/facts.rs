@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
 use super::Sources;
+use crate::detect::{Alert, Standings};
 use crate::journal::{Journal, Position, Record};
 use crate::outcome::Outcomes;
 use crate::rollup::{self, Board, Series, Totals};
 use crate::store::Store;
-use crate::{forward, journal};
+use crate::{forward, journal, notify};
 
 /// Journal bytes read at a time by a look-up.
 const SCAN_STEP: usize = 4 << 20;
@@ -30,6 +31,14 @@ pub(super) trait Facts: Send + Sync + 'static {
     fn totals(&self) -> Vec<Totals>;
     fn rollup(&self) -> rollup::Stats;
     fn store(&self) -> &Store;
+    /// What the detector says of every provider, each second.
+    fn standings(&self) -> Standings;
+    /// Alerts that begin, change or end from now on.
+    fn alerts(&self) -> broadcast::Receiver<Arc<Alert>>;
+    /// One for each receiver of alerts.
+    fn notifiers(&self) -> Vec<notify::Status>;
+    /// Alerts that nobody was told of, as their provider was muted.
+    fn suppressed(&self) -> u64;
     fn journal(&self) -> journal::Status;
     /// False when the last write failed.
     fn journal_writable(&self) -> bool;
@@ -93,6 +102,22 @@ impl Facts for Sources {
 
     fn recent(&self, bytes: u64, visit: &mut dyn FnMut(&Record) -> bool) -> io::Result<()> {
         scan(&self.journal, bytes, visit)
+    }
+
+    fn standings(&self) -> Standings {
+        self.standings.clone()
+    }
+
+    fn alerts(&self) -> broadcast::Receiver<Arc<Alert>> {
+        self.alerts.subscribe()
+    }
+
+    fn notifiers(&self) -> Vec<notify::Status> {
+        self.notifier.status()
+    }
+
+    fn suppressed(&self) -> u64 {
+        self.notifier.suppressed()
     }
 }
 

@@ -12,7 +12,9 @@ use spanmill_mask::Rule;
 use super::api::Api;
 use super::exposition::{Exposition, Format, Kind};
 use super::facts::Facts;
+use super::verdicts::Present;
 use crate::forward;
+use crate::notify;
 use crate::outcome::{CLIENT_REASONS, Rejected, Transport};
 use crate::rollup::{BUCKETS_S, Board, Verdict};
 
@@ -29,7 +31,8 @@ fn write(facts: &dyn Facts, format: Format) -> String {
     calls(&mut out, facts);
     let board = Arc::clone(&facts.boards().borrow());
     in_flight(&mut out, &board);
-    verdicts(&mut out, &board);
+    verdicts(&mut out, facts, &board);
+    notifiers(&mut out, facts);
     let destinations = facts.destinations();
     spans(&mut out, facts, &destinations);
     clients(&mut out, facts);
@@ -75,15 +78,43 @@ fn in_flight(out: &mut Exposition, board: &Board) {
     }
 }
 
-fn verdicts(out: &mut Exposition, board: &Board) {
+fn verdicts(out: &mut Exposition, facts: &dyn Facts, board: &Board) {
+    let present = Present::of(facts);
     out.family("spanmill_provider_verdict", Kind::Gauge, "1 for the verdict that holds, 0 for the others.");
     for provider in &board.providers {
-        let holds = name(provider.verdict);
+        let holds = name(present.verdict(provider));
         for verdict in VERDICTS {
             let labels = [("provider", provider.name.as_str()), ("verdict", verdict)];
             out.sample(&labels, u8::from(holds == verdict));
         }
     }
+}
+
+/// What became of the alerts, for each receiver.
+fn notifiers(out: &mut Exposition, facts: &dyn Facts) {
+    let all = facts.notifiers();
+    let families: [(&str, Kind, &str, fn(&notify::Status) -> u64); 4] = [
+        ("spanmill_notify_sent_total", Kind::Counter, "Alerts that the receiver took.", |one| one.sent),
+        ("spanmill_notify_failed_total", Kind::Counter, "Calls that the receiver did not take.", |one| {
+            one.failed
+        }),
+        (
+            "spanmill_notify_dropped_total",
+            Kind::Counter,
+            "Alerts given up: refused for good, too old, or too many.",
+            |one| one.dropped,
+        ),
+        ("spanmill_notify_queued", Kind::Gauge, "Alerts that wait for the receiver.", |one| one.queued),
+    ];
+    for (name, kind, help, count) in families {
+        out.family(name, kind, help);
+        for one in &all {
+            out.sample(&[("notifier", &one.name)], count(one));
+        }
+    }
+    let help = "Alerts that nobody was told of, as their provider was muted.";
+    out.family("spanmill_notify_suppressed_total", Kind::Counter, help);
+    out.sample(&[], facts.suppressed());
 }
 
 /// The verdict as the API spells it.

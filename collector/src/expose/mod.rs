@@ -22,6 +22,7 @@ mod stats;
 #[cfg(test)]
 mod tests;
 mod traces;
+mod verdicts;
 mod window;
 
 use std::io;
@@ -31,11 +32,14 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use hyper_util::service::TowerToHyperService;
+use tokio::sync::broadcast;
 
 use crate::clock::Clock;
+use crate::detect::{self, Standings};
 use crate::forward::Destination;
 use crate::journal::Journal;
 use crate::listen::{Limits, Listener, Workers};
+use crate::notify::Notifier;
 use crate::outcome::Outcomes;
 use crate::rollup::Rollup;
 use crate::store::Store;
@@ -66,6 +70,9 @@ pub struct Sources {
     pub destinations: Arc<Vec<Destination>>,
     pub outcomes: Arc<Outcomes>,
     pub clock: Clock,
+    pub standings: Standings,
+    pub alerts: broadcast::Sender<Arc<detect::Alert>>,
+    pub notifier: Notifier,
     /// True once the daemon takes nothing new and works off what it has.
     pub draining: Arc<AtomicBool>,
 }
@@ -81,6 +88,7 @@ fn serve(config: Config, listener: Listener, facts: Arc<dyn facts::Facts>) -> io
     let workers = Workers::start("expose", 1)?;
     let api = Arc::new(api::Api::new(config, address, facts, workers.stopping()));
     workers.spawn(events::publish(Arc::clone(&api)));
+    workers.spawn(verdicts::publish(Arc::clone(&api)));
     let service = TowerToHyperService::new(api::router(api));
     let limits = Limits { connections_max: CONNECTIONS_MAX, ..Limits::default() };
     workers.serve(listener, limits, move |_| service.clone())?;

@@ -1,6 +1,5 @@
 //! `GET /api/v1/providers?window=60s`: every provider over one trailing window.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::api::Api;
 use super::problem::Problem;
+use super::verdicts::Present;
 use super::window;
 use crate::rollup::{Board, Figures, Sum, rfc3339};
 
@@ -37,8 +37,8 @@ pub(super) async fn list(
         return long(&api, window).await;
     }
     let shared = (window == SHARED).then(|| api.live.latest()).flatten();
-    let muted = |name: &str| api.facts.store().is_muted(name);
-    let body = shared.unwrap_or_else(|| encode(&api.facts.window(window), muted));
+    let present = Present::of(&*api.facts);
+    let body = shared.unwrap_or_else(|| encode(&api.facts.window(window), |figures| present.on(figures)));
     Ok(json(body))
 }
 
@@ -63,27 +63,23 @@ async fn long(api: &Api, window: Duration) -> Result<Response, Problem> {
     let silent: Vec<Figures> = silent.map(|now| now.over(&Sum::default(), window_s)).collect();
     providers.extend(silent);
     providers.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(json(encode(&Board { at_unix_ns, window_s, providers }, |name| store.is_muted(name))))
+    let present = Present::of(&*api.facts);
+    Ok(json(encode(&Board { at_unix_ns, window_s, providers }, |figures| present.on(figures))))
 }
 
 fn json(body: Bytes) -> Response {
     ([(CONTENT_TYPE, "application/json")], body).into_response()
 }
 
-/// The board as JSON; who is muted by people is so beside those that the configuration mutes.
-pub(super) fn encode(board: &Board, is_muted: impl Fn(&str) -> bool) -> Bytes {
+/// The board as JSON, each provider as `on` shows it.
+pub(super) fn encode(board: &Board, on: impl Fn(&Figures) -> Figures) -> Bytes {
     #[derive(Serialize)]
-    struct Answer<'a> {
+    struct Answer {
         at: String,
         window_s: u64,
-        providers: Vec<Cow<'a, Figures>>,
+        providers: Vec<Figures>,
     }
-    let muted = |figures: &'_ Figures| !figures.muted && is_muted(&figures.name);
-    let providers = board.providers.iter().map(|figures| match muted(figures) {
-        true => Cow::Owned(Figures { muted: true, ..figures.clone() }),
-        false => Cow::Borrowed(figures),
-    });
-    let answer =
-        Answer { at: rfc3339(board.at_unix_ns), window_s: board.window_s, providers: providers.collect() };
+    let providers = board.providers.iter().map(on).collect();
+    let answer = Answer { at: rfc3339(board.at_unix_ns), window_s: board.window_s, providers };
     serde_json::to_vec(&answer).expect("plain structs with string keys always encode").into()
 }

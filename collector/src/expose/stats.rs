@@ -11,7 +11,7 @@ use spanmill_mask::Rule;
 
 use super::api::Api;
 use crate::outcome::{CLIENT_REASONS, Outcomes, Rejected};
-use crate::{forward, journal, store};
+use crate::{forward, journal, notify, store};
 
 #[derive(Debug, Serialize)]
 struct Answer {
@@ -35,6 +35,7 @@ struct Answer {
     journal: journal::Status,
     store: store::Status,
     destinations: BTreeMap<String, forward::Status>,
+    notifiers: BTreeMap<String, notify::Status>,
 }
 
 /// What the clients on this host say of themselves.
@@ -87,6 +88,7 @@ pub(super) async fn stats(State(api): State<Arc<Api>>) -> Response {
         invalid_spans: outcomes.invalid_spans_total(),
         masked: Rule::ALL.into_iter().map(|rule| (rule.name(), outcomes.masked_by(rule))).collect(),
         clients: Clients::of(outcomes),
+        notifiers: facts.notifiers().into_iter().map(|one| (one.name.clone(), one)).collect(),
         rolled_up: rollup.rolled_up,
         late: Late { late: rollup.late, too_late: rollup.too_late, from_the_future: rollup.from_the_future },
         backwards: rollup.backwards,

@@ -19,18 +19,19 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
 use super::facts::Facts;
 use super::{Config, Server, serve};
 use crate::clock::Clock;
+use crate::detect::{Alert, Standing, Standings};
 use crate::journal::{Position, Record};
 use crate::mask::MaskedBatch;
 use crate::outcome::{Outcomes, Rejected, Transport};
 use crate::rollup::{self, Baseline, Board, Conversion, Durations, Figures, Point, Series, Totals, Verdict};
 use crate::store::Store;
 use crate::store::fixture::{self, Fake};
-use crate::{forward, journal, listen};
+use crate::{forward, journal, listen, notify};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 /// 2026-11-22T20:15:03Z
@@ -38,6 +39,8 @@ const NOW_S: u64 = 1_795_378_503;
 
 /// What the stages would say.
 struct Known {
+    standings: watch::Sender<Arc<Vec<Standing>>>,
+    alerts: broadcast::Sender<Arc<Alert>>,
     outcomes: Outcomes,
     draining: AtomicBool,
     journal_writable: AtomicBool,
@@ -61,6 +64,8 @@ impl Known {
         outcomes.invalid_spans(3);
         let destination = forward::Status { forwarded: 90, queued: 10, lag_s: 1.5, ..Default::default() };
         Known {
+            standings: watch::Sender::new(Arc::default()),
+            alerts: broadcast::Sender::new(16),
             outcomes,
             draining: AtomicBool::new(false),
             journal_writable: AtomicBool::new(true),
@@ -77,6 +82,25 @@ impl Known {
 }
 
 impl Facts for Known {
+    fn standings(&self) -> Standings {
+        self.standings.subscribe()
+    }
+    fn alerts(&self) -> broadcast::Receiver<Arc<Alert>> {
+        self.alerts.subscribe()
+    }
+    fn notifiers(&self) -> Vec<notify::Status> {
+        let one = notify::Status {
+            name: "webhook-1".to_owned(),
+            sent: 3,
+            failed: 2,
+            queued: 1,
+            ..Default::default()
+        };
+        vec![one]
+    }
+    fn suppressed(&self) -> u64 {
+        4
+    }
     fn unix_ns(&self) -> u64 {
         NOW_S * 1_000_000_000
     }

@@ -61,10 +61,6 @@ async fn keep(shared: &Shared) {
 
 /// Writes the outbox where it is behind; true = it could not be written. It is said once.
 fn save(shared: &Shared, failed_before: bool) -> bool {
-    // A daemon that tells nobody needs no file.
-    if shared.config.targets.is_empty() {
-        return false;
-    }
     let Some(kept) = shared.desk().unsaved(&shared.config) else { return failed_before };
     match outbox::save(&shared.config.file, &kept) {
         Ok(()) => false,

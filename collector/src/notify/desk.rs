@@ -1,6 +1,6 @@
 //! Where alerts come in: holds back those of muted providers, and gives each of the others to every receiver.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
 use super::channel::{About, Answer, Call, Channel, Status};
@@ -60,12 +60,12 @@ impl Desk {
         }
     }
 
-    pub fn only_firing(&mut self, ids: &[String], now_ns: u64) {
+    pub fn only_firing(&mut self, ids: &HashSet<String>, now_ns: u64) -> Vec<Notice> {
         let gone = self.firing.values().filter(|firing| !ids.contains(&firing.notice.id));
-        for mut notice in gone.map(|firing| firing.notice.clone()).collect::<Vec<_>>() {
-            notice.resolved_unix_ns = Some(now_ns);
-            self.tell(&notice, now_ns);
-        }
+        let ended = |firing: &Firing| Notice { resolved_unix_ns: Some(now_ns), ..firing.notice.clone() };
+        let ended: Vec<Notice> = gone.map(ended).collect();
+        ended.iter().for_each(|notice| self.tell(notice, now_ns));
+        ended
     }
 
     /// Tells of what was held back and fires still after its provider's mute has ended.

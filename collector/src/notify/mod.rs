@@ -15,6 +15,7 @@ mod retry;
 mod tests;
 mod webhook;
 
+use std::collections::HashSet;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -113,11 +114,12 @@ impl Notifier {
         self.shared.wake.notify_waiters();
     }
 
-    /// Only these alerts are firing: what this stage still takes for firing is told as resolved. For the start,
-    /// when the detector may have forgotten what it had seen last.
-    pub fn only_firing(&self, ids: &[String]) {
-        self.shared.desk().only_firing(ids, self.shared.clock.unix_ns());
+    /// Only these alerts are firing: what this stage still takes for firing is told as resolved, and given back. For
+    /// some time after the start, when the detector may have forgotten what it had seen last.
+    pub fn only_firing(&self, ids: &HashSet<String>) -> Vec<Notice> {
+        let ended = self.shared.desk().only_firing(ids, self.shared.clock.unix_ns());
         self.shared.wake.notify_waiters();
+        ended
     }
 
     /// One per target, in the order of the configuration.

@@ -310,7 +310,8 @@ fn what_fired_before_a_restart_and_is_forgotten_by_the_detector_is_resolved() {
     simulation.tell(&notice("a", "acme"));
     simulation.tell(&notice("b", "globex"));
     simulation.pass(3, true);
-    simulation.desk.only_firing(&["b".to_owned()], simulation.now_ns);
+    let ended = simulation.desk.only_firing(&["b".to_owned()].into(), simulation.now_ns);
+    assert_eq!(ended, [resolved(&notice("a", "acme"), simulation.now_ns)]);
     simulation.pass(3, true);
     assert_eq!(simulation.states()[2..], [pair("resolved", "a")]);
 }

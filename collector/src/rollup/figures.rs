@@ -75,6 +75,12 @@ pub struct Baseline {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
+    Ok,
+    Slow,
+    Failing,
+    Hung,
+    Declining,
+    Silent,
     Learning,
     Unknown,
 }

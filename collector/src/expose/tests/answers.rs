@@ -84,7 +84,7 @@ async fn a_series_has_the_points_of_its_range() {
 async fn the_sums_of_each_destination_add_up_to_what_was_received() {
     let answer = daemon(Known::new().await).get("/api/v1/stats").await.json();
     let want = "received rejected invalid_spans masked clients rolled_up late backwards name_conflicts \
-                unreadable_batches missed journal store destinations";
+                unreadable_batches missed journal store destinations notifiers";
     assert_eq!(keys(&answer), sorted(want));
     assert_eq!(answer["rejected"]["too_large"], 1);
     assert_eq!(answer["late"], serde_json::json!({ "late": 4, "too_late": 1, "from_the_future": 0 }));

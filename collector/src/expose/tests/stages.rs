@@ -32,7 +32,16 @@ fn sources(dir: &TempDir) -> (Journal, Sources) {
     let (opened, restored) = store::open(&stored, &journal, &clock).unwrap();
     let rollup = rollup::start(config, &journal, clock.clone(), Some(restored));
     let store = store::start(opened, &rollup, &journal).unwrap();
+    let notify = notify::Config {
+        file: dir.path().join("notify.json"),
+        targets: Vec::new(),
+        page: String::new(),
+        instance: String::new(),
+    };
     let sources = Sources {
+        standings: watch::channel(Arc::default()).1,
+        alerts: broadcast::Sender::new(1),
+        notifier: notify::start(notify, clock.clone(), Box::new(|_| false)).unwrap(),
         rollup,
         store,
         journal: journal.clone(),

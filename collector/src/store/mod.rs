@@ -219,7 +219,8 @@ impl Store {
         let _ = tokio::time::timeout(FRESH_PATIENCE, self.checkpoint()).await;
     }
 
-    async fn checkpoint(&self) {
+    /// Commits what the roll-up has now.
+    pub async fn checkpoint(&self) {
         let (done, is_done) = oneshot::channel();
         if self.thread.commands.try_send(Command::Checkpoint(done)).is_ok() {
             let _ = is_done.await;

@@ -72,7 +72,7 @@ impl Pipeline {
             .map_err(|cause| StartError::Journal { dir, cause })?;
         let (opened, restored) = store::open(&config.store, &journal, clock)?;
         let rollup = rollup::start(config.rollup, &journal, clock.clone(), Some(restored));
-        let store = store::start(opened, &rollup, &journal)?;
+        let store = store::start(opened, store::Live::new(&rollup, &journal))?;
         let destinations = config.forward.into_iter();
         let destinations = destinations.map(|config| forward::start(config, &journal, clock.clone()));
         let destinations = Arc::new(destinations.collect::<Vec<_>>());

@@ -111,7 +111,7 @@ async fn a_damaged_file_is_set_aside_at_the_start_and_said_so() {
         .unwrap();
     let (store, feed) = store(dir.path(), &clock).await;
     let aside = dir.path().join(format!("spanmill.db.corrupt-{NOW_S}"));
-    assert_eq!(store.status().set_aside, [aside.clone()]);
+    assert_eq!(store.status().set_aside, std::slice::from_ref(&aside));
     assert!(aside.exists());
     feed.put([window("bank", NOW_S, 5)], 100);
     store.checkpoint().await;

@@ -24,8 +24,8 @@ fn send(daemon: &Daemon, calls: u64) {
 /// The provider's figures over an hour, which come out of the store.
 fn hour(daemon: &Daemon) -> Value {
     let board = daemon.json("/api/v1/providers?window=1h");
-    let providers = board["providers"].as_array().expect("a list").iter();
-    providers.filter(|one| one["name"] == PROVIDER).cloned().next().unwrap_or_default()
+    let mut providers = board["providers"].as_array().expect("a list").iter();
+    providers.find(|one| one["name"] == PROVIDER).cloned().unwrap_or_default()
 }
 
 fn wait_for(daemon: &Daemon, calls: u64) {

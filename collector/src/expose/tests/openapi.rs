@@ -37,7 +37,8 @@ fn check(document: &Value, schema: &Value, value: &Value, at: &str) -> Result<()
         Value::String(one) => vec![one],
         many => many.as_array().expect("every schema has a type").iter().filter_map(Value::as_str).collect(),
     };
-    if !kinds.contains(&kind) && !(kind == "integer" && kinds.contains(&"number")) {
+    let fits = kinds.contains(&kind) || (kind == "integer" && kinds.contains(&"number"));
+    if !fits {
         return Err(format!("{at}: {kind}, not {kinds:?}: {value}"));
     }
     if let Some(choices) = schema["enum"].as_array()
@@ -75,11 +76,11 @@ fn check_object(
             (None, _) => return Err(format!("{at} is not described")),
         }
     }
-    let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    for key in required.filter(|key| !object.contains_key(*key)) {
-        return Err(format!("{at}.{key} is missing"));
+    let mut required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    match required.find(|key| !object.contains_key(*key)) {
+        Some(key) => Err(format!("{at}.{key} is missing")),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Every schema of the document with the place where it stands.

@@ -89,7 +89,7 @@ impl Pipeline {
         let (opened, restored) = store::open(&config.store, &journal, clock)?;
         let cards = Arc::new(verdicts::cards(&config.rollup.registry));
         let rollup = rollup::start(config.rollup, &journal, clock.clone(), Some(restored));
-        let store = store::start(opened, &rollup, &journal)?;
+        let store = store::start(opened, store::Live::new(&rollup, &journal))?;
         let is_muted = {
             let (cards, store) = (Arc::clone(&cards), store.clone());
             Box::new(move |provider: &str| verdicts::is_muted(&cards, &store, provider))

@@ -129,6 +129,11 @@ impl Daemon {
         self.addresses.http
     }
 
+    /// Page, API and metrics.
+    pub fn page(&self) -> SocketAddr {
+        self.addresses.expose
+    }
+
     /// The local socket of the clients on this host.
     pub fn socket(&self) -> PathBuf {
         self.dir.path().join("spanmill.sock")
@@ -175,6 +180,11 @@ impl Daemon {
         })
     }
 
+    /// Posts JSON to `path` of the page's port, whatever the answer.
+    pub fn post_json(&self, path: &str, body: &Value) -> Response {
+        self.client.post(self.url(path)).json(body).send().expect("the daemon answers")
+    }
+
     /// Posts a body to `/v1/traces`.
     pub fn post(&self, headers: &[(&str, &str)], body: Vec<u8>) -> Response {
         self.post_to("/v1/traces", headers, body)
@@ -197,7 +207,18 @@ impl Daemon {
     /// kill -9 and a new start on the same data and the same ports.
     #[track_caller]
     pub fn kill_9_and_restart(&mut self) {
+        self.kill_9();
+        self.restart();
+    }
+
+    /// kill -9; [`Daemon::restart`] starts it again.
+    pub fn kill_9(&mut self) {
         self.program.kill_9();
+    }
+
+    /// A new start on the same data and the same ports.
+    #[track_caller]
+    pub fn restart(&mut self) {
         self.program = run(self.dir.path());
         assert!(ready(&mut self.program, &self.addresses), "another program took a port: {}", self.log());
     }

@@ -1,4 +1,4 @@
-//! The cast of the end-to-end tests: the real daemon, the real Jaeger, and senders of OTLP.
+//! The cast of the end-to-end tests: the real daemon, the real Jaeger and Prometheus, and senders of OTLP.
 //!
 //! Everything runs on free ports of the loopback in folders of its own, so tests run side by side. Each program
 //! dies with its value, and its output is printed when the test that owns it fails.
@@ -7,5 +7,6 @@ pub mod daemon;
 pub mod grpc;
 pub mod jaeger;
 pub mod program;
+pub mod prometheus;
 pub mod spans;
 pub mod wait;

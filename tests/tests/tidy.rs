@@ -272,7 +272,9 @@ fn test_modules(file: &Path) -> Vec<PathBuf> {
     let mut is_for_tests = false;
     for (_, line) in numbered(file) {
         let line = line.trim();
-        if let Some(name) = line.strip_prefix("mod ").and_then(|rest| rest.strip_suffix(';')) {
+        if let Some(name) =
+            line.trim_start_matches("pub ").strip_prefix("mod ").and_then(|rest| rest.strip_suffix(';'))
+        {
             if is_for_tests {
                 let file = path.take().unwrap_or_else(|| format!("{name}.rs"));
                 found.extend([folder.join(&file), folder.join(name), own.join(&file), own.join(name)]);

@@ -2,7 +2,9 @@
 
 mod answers;
 mod exposition;
+mod openapi;
 mod stages;
+mod stored;
 mod traces;
 
 use std::io;
@@ -13,7 +15,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
@@ -266,6 +268,14 @@ impl Daemon {
         whole(self.begin(method, path, headers).await).await
     }
 
+    /// Sends a request with a JSON body, or none.
+    async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
+        let headers: &[(&str, &str)] =
+            if body.is_some() { &[("content-type", "application/json")] } else { &[] };
+        let body = body.map_or_else(Bytes::new, |body| body.to_string().into());
+        whole(send_to(self.server.local_addr(), method, path, headers, body).await).await
+    }
+
     /// Sends a request and returns with the head of the answer.
     async fn begin(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> http::Response<Incoming> {
         begin_at(self.server.local_addr(), method, path, headers).await
@@ -288,6 +298,16 @@ async fn begin_at(
     path: &str,
     headers: &[(&str, &str)],
 ) -> http::Response<Incoming> {
+    send_to(address, method, path, headers, Bytes::new()).await
+}
+
+async fn send_to(
+    address: SocketAddr,
+    method: Method,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: Bytes,
+) -> http::Response<Incoming> {
     let stream = soon("connect", TcpStream::connect(address)).await.unwrap();
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
@@ -298,7 +318,7 @@ async fn begin_at(
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let request = request.body(Empty::<Bytes>::new()).unwrap();
+    let request = request.body(Full::new(body)).unwrap();
     soon(path, sender.send_request(request)).await.unwrap()
 }
 

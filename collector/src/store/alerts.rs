@@ -140,7 +140,7 @@ mod tests {
         firing.muted = true;
         put(&connection, &firing).unwrap();
         assert_eq!(newest(&connection, State::Firing).unwrap(), [firing.clone()]);
-        assert_eq!(newest(&connection, State::Resolved).unwrap(), [over.clone()]);
+        assert_eq!(newest(&connection, State::Resolved).unwrap(), std::slice::from_ref(&over));
         assert_eq!(newest(&connection, State::All).unwrap(), [firing.clone(), over.clone()]);
         let of = |from, to| of_provider(&connection, "bank", from, to).unwrap();
         assert_eq!(of(NOW_S - 700, NOW_S), [over.clone(), firing.clone()]);

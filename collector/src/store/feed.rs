@@ -15,6 +15,7 @@ pub trait Feed: Send + 'static {
     fn end(&self) -> Position;
 }
 
+/// The running roll-up and its journal.
 #[derive(Debug)]
 pub struct Live {
     rollup: Rollup,

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::feed::Feed;
-use super::{Config, Error, Opened, Store, file, open_for, start_on};
+use super::{Config, Error, Opened, Store, file, open_for, start};
 use crate::clock::Clock;
 use crate::journal::Position;
 use crate::rollup::{Changed, Counts, Restored, StoredWindow, bucket};
@@ -78,7 +78,7 @@ pub fn opened(dir: &Path, clock: &Clock, end: u64) -> Result<(Opened, Restored),
 /// A running store that has made its first checkpoint, which it does by itself.
 pub async fn store(dir: &Path, clock: &Clock) -> (Store, Fake) {
     let feed = Fake::default();
-    let store = start_on(opened(dir, clock, 0).unwrap().0, Box::new(feed.clone())).unwrap();
+    let store = start(opened(dir, clock, 0).unwrap().0, feed.clone()).unwrap();
     store.checkpoint().await;
     (store, feed)
 }

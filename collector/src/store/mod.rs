@@ -34,10 +34,10 @@ use tokio::sync::oneshot;
 
 use crate::clock::Clock;
 use crate::journal::{Journal, Position};
-use crate::rollup::{Restored, Rollup, Sum};
+use crate::rollup::{Restored, Sum};
 use alerts::Alert;
 use annotations::Annotation;
-pub use feed::Feed;
+pub use feed::{Feed, Live};
 pub use file::Error;
 pub use mutes::Mute;
 pub use query::Range;
@@ -142,12 +142,8 @@ fn open_for(
     Ok((Opened { path, clock, connection, windows, mutes, set_aside, position, floor_s: 0 }, restored))
 }
 
-/// Starts the writer: from now on it fetches what the roll-up has.
-pub fn start(opened: Opened, rollup: &Rollup, journal: &Journal) -> io::Result<Store> {
-    start_on(opened, Box::new(feed::Live::new(rollup, journal)))
-}
-
-fn start_on(opened: Opened, feed: Box<dyn Feed>) -> io::Result<Store> {
+/// Starts the writer: from now on it fetches what `feed` has, in the daemon the roll-up's windows ([`Live`]).
+pub fn start(opened: Opened, feed: impl Feed) -> io::Result<Store> {
     let Opened { path, clock, connection, windows, mutes, set_aside, position, floor_s } = opened;
     let shared = Arc::new(Shared::new(&path, set_aside));
     shared.put_mutes(mutes);
@@ -156,7 +152,7 @@ fn start_on(opened: Opened, feed: Box<dyn Feed>) -> io::Result<Store> {
         path,
         clock: clock.clone(),
         shared: Arc::clone(&shared),
-        feed,
+        feed: Box::new(feed),
         connection,
         windows,
         pending: BTreeMap::new(),
@@ -219,7 +215,8 @@ impl Store {
         let _ = tokio::time::timeout(FRESH_PATIENCE, self.checkpoint()).await;
     }
 
-    async fn checkpoint(&self) {
+    /// Commits what the roll-up has now.
+    pub async fn checkpoint(&self) {
         let (done, is_done) = oneshot::channel();
         if self.thread.commands.try_send(Command::Checkpoint(done)).is_ok() {
             let _ = is_done.await;

@@ -29,7 +29,7 @@ impl Range {
     }
 
     fn level(&self) -> Level {
-        if self.step_s % 60 == 0 { Level::Minute } else { Level::TenSeconds }
+        if self.step_s.is_multiple_of(60) { Level::Minute } else { Level::TenSeconds }
     }
 }
 

@@ -111,7 +111,7 @@ async fn a_damaged_file_is_set_aside_at_the_start_and_said_so() {
         .unwrap();
     let (store, feed) = store(dir.path(), &clock).await;
     let aside = dir.path().join(format!("spanmill.db.corrupt-{NOW_S}"));
-    assert_eq!(store.status().set_aside, [aside.clone()]);
+    assert_eq!(store.status().set_aside, std::slice::from_ref(&aside));
     assert!(aside.exists());
     feed.put([window("bank", NOW_S, 5)], 100);
     store.checkpoint().await;
@@ -227,4 +227,54 @@ async fn a_query_sees_what_was_rolled_up_a_moment_ago() {
         sums.await.unwrap() == [("bank".to_owned(), 5)]
     })
     .await;
+}
+
+#[test]
+fn the_queries_of_the_documentation_give_answers() {
+    let (_dir, mut connection) = super::fixture::database();
+    let now_s = Clock::default().unix_ns() / 1_000_000_000 / 60 * 60;
+    let transaction = connection.transaction().unwrap();
+    let windows: Vec<_> = (1..=50)
+        .flat_map(|i| [window("bank", now_s - 10 * i, 20), window("broken", now_s - 10 * i, 2)])
+        .collect();
+    let mut broken = window("broken", now_s, 0);
+    broken.counts.by_outcome[3] = 2;
+    Windows::default().write(&transaction, windows.iter().chain([&broken])).unwrap();
+    let alert = Alert {
+        id: "a".into(),
+        provider: "bank".into(),
+        kind: "slow".into(),
+        scope: "everyone".into(),
+        started_ms: (now_s - 60) * 1000,
+        detected_ms: (now_s - 50) * 1000,
+        resolved_ms: Some(now_s * 1000),
+        evidence: "p95 0.80 s".into(),
+        exemplars: Vec::new(),
+        severity: "page".into(),
+        muted: false,
+    };
+    alerts::put(&transaction, &alert).unwrap();
+    let (reason, who) = ("maintenance".into(), "anna".into());
+    let mute = Mute { provider: "bank".into(), since_ms: 1, until_ms: 2, reason, who };
+    mutes::add(&transaction, &mute).unwrap();
+    transaction.commit().unwrap();
+
+    let page = include_str!("../../../docs/store.md");
+    let queries: Vec<&str> =
+        page.split("```sql\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert!(queries.len() >= 7, "{}", queries.len());
+    for query in queries {
+        let mut query = connection.prepare(query).unwrap();
+        let columns = query.column_count();
+        let mut rows = query.query([]).unwrap();
+        let row = rows.next().unwrap().expect("it finds something");
+        for column in 0..columns {
+            let value: rusqlite::types::Value = row.get(column).unwrap();
+            assert_ne!(value, rusqlite::types::Value::Null, "column {column}");
+        }
+    }
+    let available = "SELECT sum(calls), min(failure_ratio), max(failure_ratio) FROM provider_minutes \
+                     WHERE provider = 'broken'";
+    let found = connection.query_row(available, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+    assert_eq!(found.unwrap(), (102_i64, 0.5, 1.0));
 }

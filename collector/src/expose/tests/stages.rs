@@ -31,7 +31,7 @@ fn sources(dir: &TempDir) -> (Journal, Sources) {
     let stored = store::Config { path: dir.path().join("spanmill.db") };
     let (opened, restored) = store::open(&stored, &journal, &clock).unwrap();
     let rollup = rollup::start(config, &journal, clock.clone(), Some(restored));
-    let store = store::start(opened, &rollup, &journal).unwrap();
+    let store = store::start(opened, store::Live::new(&rollup, &journal)).unwrap();
     let notify = notify::Config {
         file: dir.path().join("notify.json"),
         targets: Vec::new(),

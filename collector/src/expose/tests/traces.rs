@@ -55,6 +55,11 @@ fn batch(resource_spans: Vec<ResourceSpans>, age: Duration) -> MaskedBatch {
     MaskedBatch::restored(bytes.into(), 0, NOW_S * 1_000_000_000 - age.as_nanos() as u64, 0)
 }
 
+/// A batch with one span of the trace at [`PATH`].
+pub(super) fn known() -> MaskedBatch {
+    batch(vec![of_service("shop", vec![("", vec![a_span(WANTED, 1)])])], Duration::from_secs(1))
+}
+
 const OTHER: [u8; 16] = [7; 16];
 
 #[tokio::test]

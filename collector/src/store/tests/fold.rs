@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::journal::{self, Durability};
 use crate::rollup::fixture::{SECOND, batch, span};
-use crate::rollup::{self, bucket, registry};
+use crate::rollup::{self, Rollup, bucket, registry};
 use proptest::prelude::*;
 
 /// What may happen to a daemon.
@@ -55,7 +55,7 @@ fn running(journal: &Journal, clock: &Clock, dir: &Path) -> (Rollup, Store) {
         production: Vec::new(),
     };
     let rollup = rollup::start(config, journal, clock.clone(), Some(restored));
-    let store = super::super::start(opened, &rollup, journal).unwrap();
+    let store = super::super::start(opened, Live::new(&rollup, journal)).unwrap();
     (rollup, store)
 }
 

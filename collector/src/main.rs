@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use spanmill_collector::command::{check, demo, explain, load, mask, run};
+use spanmill_collector::command::{check, demo, explain, load, mask, replay, run};
 
 /// Knows within seconds which external provider is slow, failing or hanging.
 #[derive(Debug, Parser)]
@@ -21,6 +21,7 @@ enum Command {
     Explain(explain::Explain),
     Load(load::Load),
     Mask(mask::Mask),
+    Replay(replay::Replay),
 }
 
 /// `EX_USAGE` of sysexits.h: what the operator wrote can't be used.
@@ -61,6 +62,10 @@ fn main() -> ExitCode {
         Command::Mask(mask) => mask.run().map_err(|error| match error {
             mask::Error::Io(error) => (1, error.to_string()),
             other => (USAGE, other.to_string()),
+        }),
+        Command::Replay(replay) => replay.run().map_err(|error| match error {
+            replay::Error::Config(error) => (USAGE, error.to_string()),
+            other => (1, other.to_string()),
         }),
         Command::Load(load) => load.run().map_err(|error| (1, error.to_string())),
     };

@@ -5,5 +5,6 @@ pub mod demo;
 pub mod explain;
 pub mod load;
 pub mod mask;
+pub mod replay;
 pub mod run;
 mod signals;

@@ -19,6 +19,7 @@ pub struct File {
     pub mask: Mask,
     pub journal: Journal,
     pub rollup: Rollup,
+    pub detect: Detect,
     pub expose: Expose,
     /// `[forward.NAME]`, one per destination; none = nothing is forwarded.
     pub forward: BTreeMap<String, Forward>,
@@ -36,6 +37,7 @@ impl Default for File {
             mask: Mask::default(),
             journal: Journal::default(),
             rollup: Rollup::default(),
+            detect: Detect::default(),
             expose: Expose::default(),
             forward: BTreeMap::new(),
             notify: Notify::default(),
@@ -279,6 +281,47 @@ impl Default for Rollup {
 
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
+pub struct Detect {
+    pub sensitivity: Sensitivity,
+    /// A slowdown below this raises nothing.
+    pub min_ratio: Spanned<f64>,
+    pub limits: DetectLimits,
+}
+
+impl Default for Detect {
+    fn default() -> Detect {
+        Detect {
+            sensitivity: Sensitivity::Normal,
+            min_ratio: unplaced(2.0),
+            limits: DetectLimits::default(),
+        }
+    }
+}
+
+/// Limits that hold whatever is normal.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DetectLimits {
+    pub p95: Time,
+    pub failure_ratio: Spanned<f64>,
+}
+
+impl Default for DetectLimits {
+    fn default() -> DetectLimits {
+        DetectLimits { p95: Time(Duration::from_secs(5)), failure_ratio: unplaced(0.2) }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sensitivity {
+    Fast,
+    Normal,
+    Calm,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Expose {
     pub listen: SocketAddr,
     pub tls: ListenerTls,
@@ -378,6 +421,10 @@ pub struct Provider {
     pub conversion_operations: Vec<String>,
     #[serde(default)]
     pub operation_from_name: bool,
+    pub sensitivity: Option<Sensitivity>,
+    /// Hours without calls, e.g. "01:00-05:00 Europe/Moscow".
+    #[serde(default)]
+    pub expected_silence: Vec<Spanned<String>>,
     #[serde(default)]
     pub mute: bool,
     pub owner: Option<String>,

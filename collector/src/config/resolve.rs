@@ -60,9 +60,10 @@ pub fn resolve(file: File, data_dir: Option<PathBuf>, source: &Source) -> Result
         Some(url) => web_address(url, "https://spanmill.example", source)?,
         None => format!("{scheme}://{}", file.expose.listen),
     };
+    let detect = detecting(&file.detect, &file.provider, source)?;
     let providers = providers(file.provider, source)?;
     Ok(Config {
-        detect: detecting(&providers),
+        detect,
         notify: notify::resolve(file.notify, &data_dir, page, source)?,
         board,
         receive,
@@ -229,14 +230,47 @@ fn web_address(url: Spanned<String>, example: &str, source: &Source) -> Result<S
     Ok(url.into_inner().trim_end_matches('/').to_owned())
 }
 
-fn detecting(providers: &[registry::Provider]) -> detect::Config {
-    let settings = |provider: &registry::Provider| detect::ProviderConfig {
-        timeout: provider.timeout,
-        mute: provider.mute,
-        ..detect::ProviderConfig::default()
-    };
-    let providers = providers.iter().map(|provider| (provider.name.clone(), settings(provider)));
-    detect::Config { providers: providers.collect(), ..detect::Config::default() }
+fn detecting(
+    file: &file::Detect,
+    providers: &[file::Provider],
+    source: &Source,
+) -> Result<detect::Config, Error> {
+    let min_ratio = *file.min_ratio.get_ref();
+    if !(1.2..=10.0).contains(&min_ratio) {
+        return Err(source.error(file.min_ratio.span(), "write how many times slower, from 1.2 to 10"));
+    }
+    let failure_ratio = *file.limits.failure_ratio.get_ref();
+    if !(failure_ratio > 0.0 && failure_ratio <= 1.0) {
+        let message = "write a share above 0 and up to 1, e.g. 0.2";
+        return Err(source.error(file.limits.failure_ratio.span(), message));
+    }
+    let providers = providers.iter().map(|provider| {
+        let silences = provider.expected_silence.iter().map(|text| {
+            let parsed = text.get_ref().parse();
+            parsed.map_err(|wrong: detect::WrongSilence| source.error(text.span(), wrong.to_string()))
+        });
+        let detect = detect::ProviderConfig {
+            sensitivity: provider.sensitivity.map(sensitivity),
+            timeout: provider.timeout.map(|time| time.0),
+            mute: provider.mute,
+            expected_silence: silences.collect::<Result<_, _>>()?,
+        };
+        Ok((provider.name.get_ref().clone(), detect))
+    });
+    Ok(detect::Config {
+        sensitivity: sensitivity(file.sensitivity),
+        min_ratio,
+        limits: detect::Limits { p95: file.limits.p95.0, failure_ratio },
+        providers: providers.collect::<Result<_, Error>>()?,
+    })
+}
+
+fn sensitivity(file: file::Sensitivity) -> detect::Sensitivity {
+    match file {
+        file::Sensitivity::Fast => detect::Sensitivity::Fast,
+        file::Sensitivity::Normal => detect::Sensitivity::Normal,
+        file::Sensitivity::Calm => detect::Sensitivity::Calm,
+    }
 }
 
 /// A limit that is at least 1 and at most `max`.

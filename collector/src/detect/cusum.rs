@@ -64,7 +64,12 @@ impl Test {
 
     /// The sum after one more second.
     pub fn step(&self, sum: f64, count: Count) -> f64 {
-        (sum + self.evidence(count).min(self.step_max)).clamp(0.0, SUM_MAX)
+        self.step_up_to(SUM_MAX, sum, count)
+    }
+
+    /// The same with another highest sum.
+    pub fn step_up_to(&self, sum_max: f64, sum: f64, count: Count) -> f64 {
+        (sum + self.evidence(count).min(self.step_max)).clamp(0.0, sum_max)
     }
 
     /// The sum after a second that is bad in whole.

@@ -109,12 +109,10 @@ impl Provider {
             }
         }
         if let Some(rule) = self.rule(now_s) {
+            let lately = self.recent.since(now_s.saturating_sub(60));
+            let unanswered = self.open.past_tail + lately.long_failures;
             let kind = match rule {
-                Rule::P95 { .. }
-                    if self.open.past_slow > self.recent.since(now_s.saturating_sub(60)).calls =>
-                {
-                    Kind::Hung
-                }
+                Rule::P95 { .. } if unanswered > 2 * lately.long_answers => Kind::Hung,
                 Rule::P95 { .. } => Kind::Slow,
                 Rule::PastTimeout { .. } => Kind::Hung,
                 Rule::FailureRatio { .. } | Rule::Run { .. } => Kind::Failing,
@@ -177,6 +175,7 @@ impl Provider {
                 f64::from(self.statics.calls(now_s)) / 60.0
             },
             open: self.open,
+            age_s: now_s.saturating_sub(self.begin_s),
         };
         self.statics.check(&known, now_s)
     }
@@ -242,9 +241,9 @@ impl Provider {
                 let rest: PerChannel<f64> =
                     std::array::from_fn(|at| tests[at].step(firing.rest[at], outside(at)));
                 firing.rest = rest;
-                let grown = [FAILED, TAIL, SLOW]
-                    .into_iter()
-                    .find(|at| fires(rest[*at]) && (*at != SLOW || self.is_shifted(self.latest_count(SLOW))));
+                let grown = [FAILED, TAIL, SLOW].into_iter().find(|at| {
+                    fires(rest[*at]) && (*at != SLOW || self.is_shifted(self.latest_count(SLOW)))
+                });
                 if let Some(channel) = grown {
                     firing.inside = None;
                     firing.alert.scope = Scope::Everyone;
@@ -316,8 +315,7 @@ impl Provider {
         match (silent, &mut self.silent) {
             (Some(expected), None) => {
                 let seconds = now_s - self.last_call_s;
-                let evidence =
-                    format!("no call for {seconds} s, normally {expected:.1} a second at this hour");
+                let evidence = format!("no call for {seconds} s, normally {expected:.1} a second at this hour");
                 let alert = self.slow_alert(Kind::Silent, evidence, seconds, present);
                 self.silent = Some(alert.clone());
                 Some(Change::Firing(alert))

@@ -24,6 +24,8 @@ const QUARANTINE_MAX: usize = 16_384;
 
 /// The least normal share of each channel: what is rarer has not been seen often enough to be known.
 const NORMAL_MIN: PerChannel<f64> = [0.01, 0.003, 0.002, 0.02];
+/// So much more than what is known is still normal: e^12 to one is not rare among millions of calls a day.
+const MARGIN: PerChannel<f64> = [1.25, 1.1, 1.1, 1.1];
 /// A test of shares that lie closer than this would never decide.
 const NORMAL_OF_INCIDENT_MAX: f64 = 0.6;
 
@@ -147,10 +149,14 @@ impl Provider {
     /// Looks up anew what is normal.
     pub fn refresh(&mut self) {
         let clock = &mut self.learn_clock;
-        let (seconds, calls) =
-            (std::mem::take(&mut clock.pending_s), std::mem::take(&mut clock.pending_calls));
+        let (seconds, calls) = (std::mem::take(&mut clock.pending_s), std::mem::take(&mut clock.pending_calls));
+        let mut is_changed = false;
         for operation in &mut self.operations {
-            operation.refresh(seconds, self.min_ratio);
+            is_changed |= operation.refresh(seconds, self.min_ratio);
+        }
+        if is_changed {
+            self.spread[SLOW] = Default::default();
+            self.forget_evidence();
         }
         let factor = (-(seconds as f64) / HALF_LIFE_S).exp2();
         self.gap.refresh(factor);
@@ -163,6 +169,9 @@ impl Provider {
     pub fn find_tests(&mut self) {
         if !is_known(self.failures.calls_ever, self.failures.seconds) {
             return;
+        }
+        if let Some(p95_s) = self.p95_s() {
+            self.statics.learn(p95_s * 1e9);
         }
         let clip = self.clip();
         let mut sums = [0.0; 6];
@@ -206,7 +215,7 @@ impl Provider {
         let shares = self.spread[channel].shares();
         let share = if shares.blocks >= 10 { share.max(shares.mean) } else { share }.max(NORMAL_MIN[channel]);
         let error = (share * (1.0 - share).max(0.0) / calls.max(1.0)).sqrt();
-        share + 2.0 * error + 3.0 * shares.sigma
+        MARGIN[channel] * share + 2.0 * error + 3.0 * shares.sigma
     }
 }
 

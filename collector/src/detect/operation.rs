@@ -15,10 +15,14 @@ const SHIFT: f64 = 2.25;
 const TAIL_INCIDENT_MIN: f64 = 0.07;
 /// Shares above say no more about a shift, but make a part of the calls that is slow invisible.
 const INCIDENT_MAX: f64 = 0.6;
-/// Lower percentiles than the 95th, for providers whose 95th says little: two modes, or a heavy tail.
-const OTHER_LIMITS: [f64; 2] = [0.9, 0.8];
-/// So much better must one of these tell 2.25 times slower from normal.
+/// The percentile that L1 is, and lower ones for providers whose 95th says little: two modes, or a heavy tail.
+const PERCENTILES: [f64; 3] = [0.95, 0.9, 0.8];
+/// So much better must a lower one tell 2.25 times slower from normal, …
 const BETTER: f64 = 1.4;
+/// … by so many calls at least; and the choice stays for as many seconds, because what was counted before a change
+/// says nothing after it.
+const CHOICE_CALLS: f64 = 1000.0;
+const CHOICE_S: u64 = 3600;
 
 #[derive(Debug, Clone)]
 pub struct Operation {
@@ -35,6 +39,9 @@ pub struct Learned {
     pub calls: u64,
     /// Seconds since the first call in which it could learn.
     pub seconds: u64,
+    /// Which of the percentiles L1 is, and since when.
+    percentile: usize,
+    chosen_s: u64,
 }
 
 /// The limits of an operation, and the shares of its calls that lie above them.
@@ -69,17 +76,26 @@ impl Operation {
         is_known(self.learned.calls, self.learned.seconds)
     }
 
-    /// `seconds` more were learned: forget, and look anew.
-    pub fn refresh(&mut self, seconds: u64, min_ratio: f64) {
+    /// `seconds` more were learned: forget, and look anew. True if L1 is now another percentile.
+    pub fn refresh(&mut self, seconds: u64, min_ratio: f64) -> bool {
         let kept = (self.learned.durations.total() / CALLS_KEPT).min(1.0);
         self.learned.durations.fade((-(seconds as f64) * kept / HALF_LIFE_S).exp2());
         self.learned.seconds += seconds;
+        if !self.is_known() {
+            return false;
+        }
+        let before = self.learned.percentile;
+        let is_due = self.learned.seconds >= self.learned.chosen_s + CHOICE_S || self.learned.chosen_s == 0;
+        if is_due && self.learned.durations.total() >= CHOICE_CALLS {
+            self.learned.choose();
+        }
         self.find_limits(min_ratio);
+        self.learned.percentile != before
     }
 
     pub fn find_limits(&mut self, min_ratio: f64) {
         if self.is_known() && self.learned.durations.total() >= 1.0 {
-            self.limits = Some(Limits::of(&self.learned.durations, min_ratio));
+            self.limits = Some(Limits::of(&self.learned, min_ratio));
         }
     }
 }
@@ -88,20 +104,31 @@ pub fn is_known(calls: u64, seconds: u64) -> bool {
     (calls >= 200 && seconds >= 300) || (calls >= 40 && seconds >= 3600)
 }
 
-impl Limits {
-    fn of(durations: &Histogram, min_ratio: f64) -> Limits {
-        let [p50_ns, p80, p90, p95_ns, p99_ns] = durations.quantiles([0.5, 0.8, 0.9, 0.95, 0.99]);
-        debug_assert_eq!(OTHER_LIMITS, [0.9, 0.8]);
-        let least = 1.5 * p50_ns;
-        let mut slow_ns = p95_ns.max(least);
-        let mut slow = Shift::of(durations, slow_ns);
-        for other in [p90, p80] {
-            let other_ns = other.max(least);
-            let shift = Shift::of(durations, other_ns);
-            if shift.information() > BETTER * slow.information() {
-                (slow_ns, slow) = (other_ns, shift);
+impl Learned {
+    fn slow_ns(&self, percentile: usize) -> f64 {
+        let [p50_ns] = self.durations.quantiles([0.5]);
+        let [p_ns] = self.durations.quantiles([PERCENTILES[percentile.min(PERCENTILES.len() - 1)]]);
+        p_ns.max(1.5 * p50_ns)
+    }
+
+    fn choose(&mut self) {
+        let information = |percentile| Shift::of(&self.durations, self.slow_ns(percentile)).information();
+        let mut best = (0, BETTER * information(0));
+        for percentile in 1..PERCENTILES.len() {
+            if information(percentile) > best.1 {
+                best = (percentile, information(percentile));
             }
         }
+        (self.percentile, self.chosen_s) = (best.0, self.seconds.max(1));
+    }
+}
+
+impl Limits {
+    fn of(learned: &Learned, min_ratio: f64) -> Limits {
+        let durations = &learned.durations;
+        let [p50_ns, p95_ns, p99_ns] = durations.quantiles([0.5, 0.95, 0.99]);
+        let slow_ns = learned.slow_ns(learned.percentile);
+        let slow = Shift::of(durations, slow_ns);
         let tail_ns = (2.0 * p99_ns).max(4.0 * p50_ns);
         let mut tail = Shift::of(durations, tail_ns);
         tail.incident = tail.incident.max(TAIL_INCIDENT_MIN);

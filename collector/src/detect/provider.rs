@@ -33,6 +33,7 @@ pub struct Provider {
     pub name: Name,
     pub settings: config::Provider,
     pub min_ratio: f64,
+    pub begin_s: u64,
     // What is normal.
     pub operations: Vec<Operation>,
     pub failures: Failures,
@@ -100,6 +101,7 @@ impl Provider {
             name,
             settings: config.of(text),
             min_ratio: config.min_ratio,
+            begin_s: now_s,
             operations: Vec::new(),
             failures: Failures::default(),
             spread: Default::default(),

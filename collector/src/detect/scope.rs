@@ -3,7 +3,7 @@
 use super::channel::{CHANNELS, SLOW};
 use super::cusum::{Count, FIRES_AT, fires};
 use super::provider::Provider;
-use super::sources::Dimension;
+use super::sources::{Dimension, SOURCE_FIRES_AT};
 use crate::rollup::Name;
 
 /// The source must hold more than this of the bad calls.
@@ -12,8 +12,6 @@ const HELD: f64 = 0.4;
 const REST_MAX: f64 = FIRES_AT / 4.0;
 /// Calls that a share of slow ones needs to be one.
 const SHARE_CALLS: u32 = 8;
-/// One of many sources fires by itself only on more evidence: there are many.
-const SOURCE_FIRES: f64 = 1.5 * FIRES_AT;
 
 /// A source that an incident is limited to.
 pub type Inside = (Dimension, Name);
@@ -57,7 +55,7 @@ impl Provider {
             for (name, source) in sources.iter().filter(|(name, _)| *name != Name::NONE) {
                 for channel in 0..CHANNELS {
                     let evidence = &source.channels[channel];
-                    if evidence.sum < SOURCE_FIRES - 1e-6 || evidence.usual().is_none() {
+                    if evidence.sum < SOURCE_FIRES_AT - 1e-6 || evidence.usual().is_none() {
                         continue;
                     }
                     let is_shift = channel != SLOW || self.is_shifted(evidence.since);

@@ -4,12 +4,14 @@
 //! its place, the one with the least makes room.
 
 use super::channel::{CHANNELS, PerChannel};
-use super::cusum::{Count, Test};
+use super::cusum::{Count, FIRES_AT, Test};
 use crate::rollup::{Labels, Name};
 
 /// Sources in one table. The scope test needs the heaviest 16; the others are there so that the usual share
 /// of a service, an operation or an endpoint is known before it is in trouble.
 const SOURCES_MAX: usize = 64;
+/// One of many sources fires by itself only on more evidence: there are many.
+pub const SOURCE_FIRES_AT: f64 = 1.75 * FIRES_AT;
 /// Calls in the usual share of a source at most, so that it follows the times.
 const USUAL_CALLS: f32 = 2000.0;
 
@@ -110,7 +112,7 @@ impl Sources {
                     continue;
                 }
                 let test = own_test(&tests[channel], evidence, clip);
-                evidence.sum = test.step(evidence.sum, evidence.fresh);
+                evidence.sum = test.step_up_to(SOURCE_FIRES_AT, evidence.sum, evidence.fresh);
                 evidence.since = evidence.since.plus(evidence.fresh);
                 if evidence.sum == 0.0 {
                     evidence.since = Count::default();

@@ -12,6 +12,8 @@ const RING: usize = 64;
 const CALLS_MIN: u32 = 20;
 /// Calls over the limit that make a 95th percentile worth a word: one of twenty is chance.
 const OVER_MIN: u32 = 5;
+/// Standard deviations that chance may make of a share.
+const CHANCE: f64 = 3.5;
 /// A provider whose calls are this many times over the limit by nature is no incident.
 const USUAL_OVER_MAX: f64 = 0.3;
 /// Of the open calls: past the provider's timeout.
@@ -64,6 +66,8 @@ pub struct Known {
     pub failed: f64,
     pub calls_per_s: f64,
     pub open: OpenNow,
+    /// For how long its calls are seen.
+    pub age_s: u64,
 }
 
 impl Statics {
@@ -115,18 +119,19 @@ impl Statics {
         }
         let window = self.window(now_s);
         let p95_s = self.limit_ns as f64 / 1e9;
-        let is_usual = !known.is_armed && known.usual_over > USUAL_OVER_MAX;
-        if window.timed >= CALLS_MIN
-            && window.over >= OVER_MIN
-            && f64::from(window.over) > 0.05 * f64::from(window.timed)
-            && !is_usual
-        {
+        // What it did all the time so far is no incident; and before a whole window there is no "so far".
+        let usual = if known.is_armed { 0.0 } else { known.usual_over };
+        let timed = f64::from(window.timed);
+        let share = (2.0 * usual).max(0.05);
+        let is_over = window.over >= OVER_MIN
+            && f64::from(window.over) > share * timed + CHANCE * (share * (1.0 - share).max(0.0) * timed).sqrt();
+        if window.timed >= CALLS_MIN && is_over && known.age_s >= WINDOW_S && usual <= USUAL_OVER_MAX {
             return Some(Rule::P95 { limit_s: p95_s, over: window.over, calls: window.timed });
         }
         let judged = f64::from(window.judged);
         let ratio = self.limits.failure_ratio;
         // A provider that fails as often as this by nature swings around the limit: chance has to be ruled out.
-        let limit = ratio * judged + 2.5 * (ratio * (1.0 - ratio) * judged).sqrt();
+        let limit = ratio * judged + CHANCE * (ratio * (1.0 - ratio) * judged).sqrt();
         if !known.is_armed && window.judged >= CALLS_MIN && f64::from(window.failed) > limit {
             return Some(Rule::FailureRatio { failed: window.failed, calls: window.judged });
         }

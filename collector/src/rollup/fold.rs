@@ -199,6 +199,30 @@ impl Fold {
         self.ended(&ended, arrival);
     }
 
+    /// The names of a call that has begun, from elsewhere than a span, as [`Fold::record`] will name its end. The
+    /// outcome, the times and the ids of `event` are not looked at.
+    pub fn labels(&mut self, event: &Event<'_>) -> Option<Labels> {
+        let at = self.providers.by_name(event.provider, &self.registry, &mut self.names)?;
+        let provider = self.providers.at(at);
+        // What is not told yet is no operation called "".
+        let operation = match event.operation {
+            "" => Name::NONE,
+            first => {
+                let operation = Operation { first: first.as_bytes(), second: b"" };
+                let operation = provider.operations.number(&operation, &mut self.names);
+                provider.operations.label(operation)
+            }
+        };
+        let provider = provider.label;
+        Some(Labels {
+            provider,
+            operation,
+            service: self.names.free(event.service.as_bytes()),
+            host: self.names.free(event.host.as_bytes()),
+            endpoint: self.names.free(event.endpoint.as_bytes()),
+        })
+    }
+
     fn arrival(&self, unix_ns: u64) -> Arrival {
         let is_new = unix_ns >= self.started_unix_ns;
         Arrival { unix_ns, is_new, is_shown: unix_ns + SHOWN_AGAIN_NS >= self.started_unix_ns }

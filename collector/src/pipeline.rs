@@ -15,8 +15,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use crate::clock::Clock;
-use crate::config::Config;
-use crate::expose::{self, Sources};
+use crate::config::{self, Config};
+use crate::expose::{self, Reload, Sources};
 use crate::forward::{self, Destination};
 use crate::journal::{self, Journal, Refused};
 use crate::listen;
@@ -57,11 +57,17 @@ pub struct Pipeline {
     destinations: Arc<Vec<Destination>>,
     server: expose::Server,
     draining: Arc<AtomicBool>,
+    reload: Reload,
 }
 
 impl Pipeline {
-    /// Starts every stage, the last one first, so that the first batch finds all of them running.
-    pub fn start(config: Config, clock: &Clock) -> Result<Pipeline, StartError> {
+    /// Starts every stage, the last one first, so that the first batch finds all of them running. `again` reads
+    /// the configuration anew, for a reload.
+    pub fn start(
+        config: Config,
+        clock: &Clock,
+        again: impl Fn() -> Result<Config, config::Error> + Send + Sync + 'static,
+    ) -> Result<Pipeline, StartError> {
         let outcomes = Arc::new(Outcomes::default());
         let draining = Arc::new(AtomicBool::new(false));
         let masking = Masking::new(config.mask, Arc::clone(&outcomes));
@@ -73,6 +79,7 @@ impl Pipeline {
         let (opened, restored) = store::open(&config.store, &journal, clock)?;
         let rollup = rollup::start(config.rollup, &journal, clock.clone(), Some(restored));
         let store = store::start(opened, store::Live::new(&rollup, &journal))?;
+        let reload = reloading(&masking, &rollup, again);
         let destinations = config.forward.into_iter();
         let destinations = destinations.map(|config| forward::start(config, &journal, clock.clone()));
         let destinations = Arc::new(destinations.collect::<Vec<_>>());
@@ -84,11 +91,12 @@ impl Pipeline {
             outcomes: Arc::clone(&outcomes),
             clock: clock.clone(),
             draining: Arc::clone(&draining),
+            reload: reload.clone(),
         };
         let server = expose::start(&config.expose, page, sources)?;
         let path = Path { masking, journal: journal.clone(), outcomes: Arc::clone(&outcomes) };
         let receiver = receive::start(config.receive, &path, clock, &outcomes)?;
-        Ok(Pipeline { receiver, journal, rollup, store, destinations, server, draining })
+        Ok(Pipeline { receiver, journal, rollup, store, destinations, server, draining, reload })
     }
 
     /// Says where everything is.
@@ -112,6 +120,11 @@ impl Pipeline {
         self.server.local_addr()
     }
 
+    /// What a reload takes; the copy that SIGHUP uses.
+    pub fn reload(&self) -> Reload {
+        self.reload.clone()
+    }
+
     /// Stops in the order of the data, within 10 s: nothing new comes in, what was accepted is synced, the
     /// destinations get what they still take, and the page stays until the end.
     pub async fn stop(self) {
@@ -123,6 +136,29 @@ impl Pipeline {
         self.store.stop().await;
         self.server.stop(STOP_EXPOSE).await;
     }
+}
+
+/// Registry and masking rules can be had anew while the daemon runs. The whole file is checked before any of it
+/// is taken, so a bad one changes nothing.
+fn reloading(
+    masking: &Masking,
+    rollup: &Rollup,
+    again: impl Fn() -> Result<Config, config::Error> + Send + Sync + 'static,
+) -> Reload {
+    let (masking, rollup) = (masking.clone(), rollup.clone());
+    Reload::new(move || match again() {
+        Ok(config) => {
+            let providers = config.rollup.registry.providers.len();
+            masking.reload(config.mask);
+            rollup.reload(config.rollup.registry);
+            tracing::info!("reloaded {providers} providers and the masking rules; all else takes a restart");
+            Ok(())
+        }
+        Err(error) => {
+            tracing::error!("not reloaded, the old configuration stays: {error}");
+            Err(error.to_string())
+        }
+    })
 }
 
 /// The path of a batch while its sender waits.
@@ -151,38 +187,5 @@ fn refusal(refused: Refused) -> Refusal {
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::command::load::payload;
-    use crate::demo::Random;
-    use crate::outcome::Transport;
-
-    use super::*;
-
-    const NOW: u64 = 1_800_000_000_000_000_000;
-
-    #[tokio::test]
-    async fn the_spans_of_a_sender_that_hangs_up_are_counted_all_the_same() {
-        let dir = tempfile::tempdir().unwrap();
-        let outcomes = Arc::<Outcomes>::default();
-        let config = journal::Config {
-            dir: dir.path().to_owned(),
-            segment_size: 1 << 20,
-            max_size: 1 << 30,
-            max_age: Duration::from_secs(60),
-            durability: journal::Durability::Process,
-        };
-        let journal = journal::start(config, Clock::manual(NOW), Arc::clone(&outcomes)).unwrap();
-        let masking = Masking::new(Arc::new(spanmill_mask::Masker::standard()), Arc::clone(&outcomes));
-        let path = Path { masking, journal: journal.clone(), outcomes: Arc::clone(&outcomes) };
-        let body = payload::request(&mut Random::new(1), 10, NOW).into();
-        let batch = ReceivedBatch { body, transport: Transport::Grpc, received_unix_ns: NOW, hops: 0 };
-        tokio::select! {
-            biased;
-            // The writer may be quick; the claim holds either way.
-            _ = path.accept(batch) => {}
-            () = std::future::ready(()) => {}
-        }
-        journal.close().await;
-        assert_eq!((outcomes.received_total(), journal.spans()), (10, 10));
-    }
-}
+#[path = "pipeline_tests.rs"]
+mod tests;

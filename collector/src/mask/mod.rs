@@ -8,7 +8,7 @@ mod splice;
 mod walk;
 
 use std::cell::RefCell;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 use spanmill_mask::{Masker, Report};
@@ -69,7 +69,7 @@ pub struct Masked {
 /// The stage: compiled rules and where hits are counted. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Masking {
-    masker: Arc<Masker>,
+    masker: Arc<RwLock<Arc<Masker>>>,
     outcomes: Arc<Outcomes>,
 }
 
@@ -83,17 +83,23 @@ const OFFSETS_KEPT: usize = 256 * 1024;
 
 impl Masking {
     pub fn new(masker: Arc<Masker>, outcomes: Arc<Outcomes>) -> Masking {
-        Masking { masker, outcomes }
+        Masking { masker: Arc::new(RwLock::new(masker)), outcomes }
+    }
+
+    /// Other rules from the next batch on, in all clones.
+    pub fn reload(&self, masker: Arc<Masker>) {
+        *self.masker.write().unwrap_or_else(PoisonError::into_inner) = masker;
     }
 
     /// Masks one batch. Costs one scan and one walk; a batch with a secret is also copied once.
     pub fn apply(&self, received: ReceivedBatch) -> Result<Masked, Malformed> {
         let ReceivedBatch { body, transport, received_unix_ns, hops } = received;
+        let masker = Arc::clone(&self.masker.read().unwrap_or_else(PoisonError::into_inner));
         let mut report = Report::default();
         let found = OFFSETS.with_borrow_mut(|offsets| {
             offsets.clear();
-            self.masker.candidates(&body, offsets);
-            let found = walk::walk(&body, &self.masker, offsets, &mut report);
+            masker.candidates(&body, offsets);
+            let found = walk::walk(&body, &masker, offsets, &mut report);
             if offsets.capacity() > OFFSETS_KEPT {
                 *offsets = Vec::new();
             }

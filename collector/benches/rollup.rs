@@ -16,7 +16,7 @@ use prost::Message;
 use spanmill_collector::mask::{MaskedBatch, Masking};
 use spanmill_collector::outcome::{Outcomes, Transport};
 use spanmill_collector::receive::ReceivedBatch;
-use spanmill_collector::rollup::{Config, fold::Fold, registry};
+use spanmill_collector::rollup::{self, Config, fold::Fold, outcome::Outcome, registry};
 
 const NOW_NS: u64 = 1_795_378_503_000_000_000;
 const SPANS: u64 = 512;
@@ -114,13 +114,17 @@ fn fold() -> Fold {
         hosts: vec![format!("*.provider-{i:02}.example")],
         ..registry::Provider::default()
     };
-    let config = Config {
-        registry: registry::Config { providers: (0..PROVIDERS).map(table).collect() },
+    let providers = (0..PROVIDERS).map(table).collect();
+    Fold::new(Config { registry: registry::Config { providers }, ..config() }, 0)
+}
+
+fn config() -> Config {
+    Config {
+        registry: registry::Config::default(),
         providers_max: 512,
         operations_max: 32,
         production: vec!["production".to_owned()],
-    };
-    Fold::new(config, 0)
+    }
 }
 
 /// One second's worth of 51,200 spans before each tick, as a daemon with that load has. The bytes are those of
@@ -134,6 +138,7 @@ fn add_a_span(bencher: Bencher<'_, '_>) {
     bencher.counter(ItemsCount::new(100 * SPANS)).bench_local(|| {
         batches.iter().cycle().take(100).for_each(|batch| fold.add(black_box(batch)));
         fold.tick(NOW_NS + 1_000_000_000);
+        black_box(fold.observed());
     });
     assert_eq!(fold.stats().rolled_up * 5 / fold.stats().spans, 2);
 }
@@ -152,6 +157,35 @@ fn full() -> Fold {
 fn board_of_60_s(bencher: Bencher<'_, '_>) {
     let mut fold = full();
     bencher.bench_local(|| black_box(fold.board(NOW_NS, Duration::from_secs(60))));
+}
+
+/// What the figures of each second cost at the most providers that there are by default: 12 calls a second each.
+#[divan::bench(sample_count = 20, sample_size = 1)]
+fn tick_and_board_of_500_providers(bencher: Bencher<'_, '_>) {
+    let mut fold = Fold::new(Config { providers_max: 512, ..config() }, 0);
+    for second in 0..120 {
+        for i in 0..6_000 {
+            let provider = format!("provider-{:03}", i % 500);
+            fold.record(&rollup::Event {
+                provider: &provider,
+                operation: ["authorize", "refund", "status"][i % 3],
+                service: "shop",
+                host: ["h1", "h2", "h3", "h4", "h5", "h6", "h7"][i % 7],
+                endpoint: "192.0.2.1:443",
+                outcome: if i % 50 == 0 { Outcome::Timeout } else { Outcome::Ok },
+                end_unix_ns: NOW_NS - second * 1_000_000_000,
+                duration_ns: 20_000_000 + spread(i as u64) % 500_000_000,
+                received_unix_ns: NOW_NS - second * 1_000_000_000,
+                trace_id: [1; 16],
+                span_id: i as u64,
+            });
+        }
+    }
+    fold.tick(NOW_NS);
+    bencher.bench_local(|| {
+        fold.tick(NOW_NS);
+        black_box(fold.board(NOW_NS, Duration::from_secs(60)))
+    });
 }
 
 #[divan::bench]

@@ -3,13 +3,15 @@
 //! `cargo bench -p spanmill-collector --bench store`. Figures are of wall time; the writer is one thread, and what
 //! it takes every ten seconds is what it costs.
 
+#![allow(clippy::unwrap_used)] // without its database there is nothing to measure
+
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use divan::Bencher;
 use spanmill_collector::clock::Clock;
 use spanmill_collector::journal::{self, Durability, Journal, Position};
-use spanmill_collector::rollup::{Changed, Counts, Point, StoredWindow, bucket};
+use spanmill_collector::rollup::{Changed, Counts, Dimension, Point, StoredBreakdown, StoredWindow, bucket};
 use spanmill_collector::store::{self, Feed, Range, Store};
 use tokio::runtime::Runtime;
 
@@ -24,11 +26,15 @@ fn main() {
 }
 
 #[derive(Clone, Default)]
-struct Windows(Arc<Mutex<Vec<StoredWindow>>>);
+struct Windows(Arc<Mutex<Vec<StoredWindow>>>, Arc<Mutex<Vec<StoredBreakdown>>>);
 
 impl Feed for Windows {
     fn changed(&self) -> Changed {
-        Changed { windows: std::mem::take(&mut self.0.lock().unwrap()), position: Position(1) }
+        Changed {
+            windows: std::mem::take(&mut self.0.lock().unwrap()),
+            breakdowns: std::mem::take(&mut self.1.lock().unwrap()),
+            position: Position(1),
+        }
     }
     fn is_ready(&self) -> bool {
         true
@@ -52,7 +58,7 @@ struct Day {
 /// A day of one provider, and its last two hours of all.
 static DAY: LazyLock<Day> = LazyLock::new(|| {
     let dir = tempfile::tempdir().unwrap();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let clock = Clock::manual(NOW_S * 1_000_000_000);
     let config = journal::Config {
         dir: dir.path().join("journal"),
@@ -112,6 +118,28 @@ fn commit_of_70_providers(bencher: Bencher<'_, '_>) {
     let day = &*DAY;
     let put = || {
         let windows = (0..PROVIDERS).map(|provider| window(provider, NOW_S - 10));
+        day.windows.0.lock().unwrap().extend(windows);
+    };
+    bencher.with_inputs(put).bench_values(|()| day.runtime.block_on(day.store.checkpoint()));
+}
+
+/// The same with the minutes of 40 keys of each provider, 10 calls to each.
+#[divan::bench(sample_count = 20)]
+fn commit_of_70_providers_with_2800_keys(bencher: Bencher<'_, '_>) {
+    let day = &*DAY;
+    let put = || {
+        let windows: Vec<_> = (0..PROVIDERS).map(|provider| window(provider, NOW_S - 10)).collect();
+        let keys = windows.iter().flat_map(|window| {
+            (0..40).map(move |key| StoredBreakdown {
+                provider: window.provider.clone(),
+                by: Dimension::ALL[key % 4],
+                key: format!("key-{key}"),
+                begin_s: NOW_S / 60 * 60,
+                counts: window.counts,
+                answered: window.answered.iter().step_by(10).copied().collect(),
+            })
+        });
+        day.windows.1.lock().unwrap().extend(keys);
         day.windows.0.lock().unwrap().extend(windows);
     };
     bencher.with_inputs(put).bench_values(|()| day.runtime.block_on(day.store.checkpoint()));

@@ -6,6 +6,7 @@
 //!                          └→ forward
 //! ```
 
+mod in_flight;
 mod verdicts;
 
 use std::io;
@@ -19,9 +20,9 @@ use tokio::sync::{broadcast, watch};
 
 use crate::board::{self, Board};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::detect;
-use crate::expose::{self, Sources};
+use crate::expose::{self, Reload, Sources};
 use crate::forward::{self, Destination};
 use crate::journal::{self, Journal, Refused};
 use crate::listen;
@@ -71,11 +72,17 @@ pub struct Pipeline {
     server: expose::Server,
     page_scheme: &'static str,
     draining: Arc<AtomicBool>,
+    reload: Reload,
 }
 
 impl Pipeline {
-    /// Starts every stage, the last one first, so that the first batch finds all of them running.
-    pub fn start(config: Config, clock: &Clock) -> Result<Pipeline, StartError> {
+    /// Starts every stage, the last one first, so that the first batch finds all of them running. `again` reads
+    /// the configuration anew, for a reload.
+    pub fn start(
+        config: Config,
+        clock: &Clock,
+        again: impl Fn() -> Result<Config, config::Error> + Send + Sync + 'static,
+    ) -> Result<Pipeline, StartError> {
         let outcomes = Arc::new(Outcomes::default());
         let draining = Arc::new(AtomicBool::new(false));
         let masking = Masking::new(config.mask, Arc::clone(&outcomes));
@@ -90,6 +97,7 @@ impl Pipeline {
         let cards = Arc::new(verdicts::cards(&config.rollup.registry));
         let rollup = rollup::start(config.rollup, &journal, clock.clone(), Some(restored));
         let store = store::start(opened, store::Live::new(&rollup, &journal))?;
+        let reload = reloading(&masking, &rollup, again);
         let is_muted = {
             let (cards, store) = (Arc::clone(&cards), store.clone());
             Box::new(move |provider: &str| verdicts::is_muted(&cards, &store, provider))
@@ -124,9 +132,16 @@ impl Pipeline {
             standings: detector.standings(),
             alerts,
             notifier: notifier.clone(),
+            reload: reload.clone(),
         };
         let server = expose::start(&config.expose, page, sources)?;
-        let path = Path { masking, journal: journal.clone(), outcomes: Arc::clone(&outcomes) };
+        let path = Path {
+            masking,
+            journal: journal.clone(),
+            rollup: rollup.clone(),
+            standings: detector.standings(),
+            outcomes: Arc::clone(&outcomes),
+        };
         let receiver = receive::start(config.receive, &path, clock, &outcomes, watched)?;
         Ok(Pipeline {
             receiver,
@@ -140,6 +155,7 @@ impl Pipeline {
             server,
             page_scheme,
             draining,
+            reload,
         })
     }
 
@@ -164,6 +180,11 @@ impl Pipeline {
         self.server.local_addr()
     }
 
+    /// What a reload takes; the copy that SIGHUP uses.
+    pub fn reload(&self) -> Reload {
+        self.reload.clone()
+    }
+
     /// Stops in the order of the data, within 10 s: nothing new comes in, what was accepted is synced, the
     /// destinations get what they still take, and the page stays until the end.
     pub async fn stop(self) {
@@ -180,11 +201,36 @@ impl Pipeline {
     }
 }
 
+/// Registry and masking rules can be had anew while the daemon runs. The whole file is checked before any of it
+/// is taken, so a bad one changes nothing.
+fn reloading(
+    masking: &Masking,
+    rollup: &Rollup,
+    again: impl Fn() -> Result<Config, config::Error> + Send + Sync + 'static,
+) -> Reload {
+    let (masking, rollup) = (masking.clone(), rollup.clone());
+    Reload::new(move || match again() {
+        Ok(config) => {
+            let providers = config.rollup.registry.providers.len();
+            masking.reload(config.mask);
+            rollup.reload(config.rollup.registry);
+            tracing::info!("reloaded {providers} providers and the masking rules; all else takes a restart");
+            Ok(())
+        }
+        Err(error) => {
+            tracing::error!("not reloaded, the old configuration stays: {error}");
+            Err(error.to_string())
+        }
+    })
+}
+
 /// The path of a batch while its sender waits.
 #[derive(Clone)]
 struct Path {
     masking: Masking,
     journal: Journal,
+    rollup: Rollup,
+    standings: detect::Standings,
     outcomes: Arc<Outcomes>,
 }
 
@@ -200,10 +246,18 @@ impl Sink for Path {
         Ok(Accepted { rejected_spans })
     }
 
-    fn in_flight(&self, _source: Source, _processes: Vec<Process>, _now_unix_ns: u64) {}
+    fn in_flight(&self, source: Source, processes: Vec<Process>, _now_unix_ns: u64) {
+        let source = match source {
+            Source::Pages => rollup::Source::Pages,
+            Source::Pulses => rollup::Source::Pulse,
+        };
+        let calls = in_flight::calls(&processes, &|text| self.masking.text(text));
+        self.rollup.open_calls(source, &calls);
+    }
 
     fn is_overdue(&self, call: &OpenCall, now_unix_ns: u64) -> bool {
-        now_unix_ns.saturating_sub(call.started_unix_ns) >= OVERDUE_NS
+        let age_ns = now_unix_ns.saturating_sub(call.started_unix_ns);
+        age_ns >= verdicts::tail_ns(&self.standings.borrow(), call, &self.rollup).unwrap_or(OVERDUE_NS)
     }
 }
 
@@ -212,38 +266,5 @@ fn refusal(refused: Refused) -> Refusal {
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::command::load::payload;
-    use crate::demo::Random;
-    use crate::outcome::Transport;
-
-    use super::*;
-
-    const NOW: u64 = 1_800_000_000_000_000_000;
-
-    #[tokio::test]
-    async fn the_spans_of_a_sender_that_hangs_up_are_counted_all_the_same() {
-        let dir = tempfile::tempdir().unwrap();
-        let outcomes = Arc::<Outcomes>::default();
-        let config = journal::Config {
-            dir: dir.path().to_owned(),
-            segment_size: 1 << 20,
-            max_size: 1 << 30,
-            max_age: Duration::from_secs(60),
-            durability: journal::Durability::Process,
-        };
-        let journal = journal::start(config, Clock::manual(NOW), Arc::clone(&outcomes)).unwrap();
-        let masking = Masking::new(Arc::new(spanmill_mask::Masker::standard()), Arc::clone(&outcomes));
-        let path = Path { masking, journal: journal.clone(), outcomes: Arc::clone(&outcomes) };
-        let body = payload::request(&mut Random::new(1), 10, NOW).into();
-        let batch = ReceivedBatch { body, transport: Transport::Grpc, received_unix_ns: NOW, hops: 0 };
-        tokio::select! {
-            biased;
-            // The writer may be quick; the claim holds either way.
-            _ = path.accept(batch) => {}
-            () = std::future::ready(()) => {}
-        }
-        journal.close().await;
-        assert_eq!((outcomes.received_total(), journal.spans()), (10, 10));
-    }
-}
+#[path = "pipeline_tests.rs"]
+mod tests;

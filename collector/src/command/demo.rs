@@ -15,7 +15,7 @@ use crate::demo;
 use crate::pipeline::{Pipeline, StartError};
 
 /// Runs the daemon with a simulated shop and eight simulated providers, one of them in trouble at a time.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(
     after_help = "Examples:\n  spanmill demo\n  spanmill demo --for 120 --jaeger http://127.0.0.1:14317\n\n\
     Open the address that it prints. Ctrl-C ends it; its data is removed."
@@ -72,12 +72,14 @@ impl Demo {
     }
 
     fn run_in(self, dir: &Path) -> Result<(), Error> {
-        let config = self.config(dir)?;
+        let (demo, own_dir) = (self.clone(), dir.to_owned());
+        let again = move || demo.config(&own_dir);
+        let config = again()?;
         let socket = config.receive.local.path.clone();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             let mut signals = Signals::catch()?;
-            let pipeline = Pipeline::start(config, &Clock::default())?;
+            let pipeline = Pipeline::start(config, &Clock::default(), again)?;
             println!("spanmill demo: a shop and eight providers; open http://{}/", pipeline.page());
             let stop = async {
                 let end = tokio::time::sleep(self.seconds.map_or(Duration::MAX, Duration::from_secs));

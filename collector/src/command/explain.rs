@@ -12,11 +12,11 @@ use spanmill_proto::wire::Malformed;
 
 use crate::config::{self, Config};
 use crate::rollup::environment::Environments;
-use crate::rollup::host::{self, Host};
+use crate::rollup::host::Host;
 use crate::rollup::name::{self, Because, Clues, Named, Operation, Url, Who};
 use crate::rollup::registry::Registry;
 use crate::rollup::span::{self, Call, Resource};
-use crate::rollup::{self, outcome};
+use crate::rollup::{self, outcome, unmapped};
 
 /// Says which provider a peer or a span belongs to, its outcome and operation, and why.
 #[derive(Debug, Args)]
@@ -107,6 +107,13 @@ impl Spans {
         line(&mut self.text, format_args!("span of {service} on {host}"));
         let environment = self.environments.number(resource.environment.get());
         match span::read(at.span.bytes()?)? {
+            Some(call) if call.is_pending => {
+                line(
+                    &mut self.text,
+                    "  the notice that a call has begun: open until its span comes, never forwarded",
+                );
+                self.call(&call, environment)
+            }
             Some(call) => self.call(&call, environment),
             None => {
                 let text = &mut self.text;
@@ -153,22 +160,9 @@ fn named(text: &mut String, found: &Named, registry: &Registry, qualify: impl Fn
         return;
     };
     line(text, "  to name it:");
-    line(text, rule(host));
-}
-
-/// The table to paste for a peer that no rule names.
-fn rule(host: &Host) -> String {
-    let discovered = host.discovered_name();
-    let (name, key, value) = match host {
-        Host::Name(name) if host.is_internal() => (label(name), "hosts", name.clone()),
-        Host::Name(_) => (label(&discovered), "hosts", format!("*.{discovered}")),
-        Host::Ip(ip) => ("NAME".to_owned(), "cidrs", format!("{ip}/{}", if ip.is_ipv4() { 32 } else { 128 })),
-    };
-    format!("    [[provider]]\n    name = \"{name}\"\n    {key} = [\"{value}\"]")
-}
-
-fn label(domain: &str) -> String {
-    host::normalise(domain.split('.').next().unwrap_or(domain))
+    for row in unmapped::rule(host).lines() {
+        line(text, format_args!("    {row}"));
+    }
 }
 
 fn line(text: &mut String, what: impl std::fmt::Display) {
@@ -233,8 +227,8 @@ mod tests {
             "api.newbank.example",
             "    [[provider]]\n    name = \"newbank\"\n    hosts = [\"*.newbank.example\"]\n",
         );
-        check("203.0.113.7:443", "    name = \"NAME\"\n    cidrs = [\"203.0.113.7/32\"]\n");
-        check("[2001:db8::1]:443", "    name = \"NAME\"\n    cidrs = [\"2001:db8::1/128\"]\n");
+        check("203.0.113.7:443", "    name = \"203.0.113.7\"\n    cidrs = [\"203.0.113.7/32\"]\n");
+        check("[2001:db8::1]:443", "    name = \"2001-db8--1\"\n    cidrs = [\"2001:db8::1/128\"]\n");
         check("psp.service.consul", "    name = \"psp\"\n    hosts = [\"psp.service.consul\"]\n");
     }
 

@@ -15,7 +15,8 @@ use crate::pipeline::{Pipeline, StartError};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  spanmill run\n  spanmill run --config /etc/spanmill/spanmill.toml\n\n\
     Without a file: OTLP on 127.0.0.1:4317 (gRPC) and :4318 (HTTP), page and API on 127.0.0.1:4316,\n\
-    data under ./spanmill-data, nothing is forwarded.\n\
+    data under ./spanmill-data, nothing is forwarded.\n\n\
+    SIGHUP reads the [[provider]] tables and [mask] again; a file with an error changes nothing.\n\
     Exit status: 0 = stopped by a signal, 64 = bad configuration, 1 = could not start.")]
 pub struct Run {
     /// Configuration, TOML; without it the embedded defaults
@@ -39,18 +40,20 @@ pub enum Error {
 
 impl Run {
     pub fn run(self) -> Result<(), Error> {
-        let config = Config::load(self.config.as_deref(), self.data_dir)?;
+        let Run { config: path, data_dir } = self;
+        let again = move || Config::load(path.as_deref(), data_dir.clone());
+        let config = again()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             let mut signals = Signals::catch()?;
             let mut hangup = signal(SignalKind::hangup())?;
-            let pipeline = Pipeline::start(config, &Clock::default())?;
+            let pipeline = Pipeline::start(config, &Clock::default(), again)?;
             pipeline.announce();
             loop {
                 tokio::select! {
                     () = signals.stop() => break,
-                    // Other daemons reload on it, so somebody will send it; the default would be to die.
-                    _ = hangup.recv() => tracing::warn!("SIGHUP: a running daemon can't reload; restart it"),
+                    // It says in the log what came of it.
+                    _ = hangup.recv() => drop(pipeline.reload().now()),
                 }
             }
             tracing::info!("stopping");

@@ -220,3 +220,26 @@ endpoint = "http://centre.example:4317"
                [forward.b]\nkind = \"spanmill\"\nendpoint = \"http://b.example:4317\"";
     check(two, &[":6: ", "a is a centre already"]);
 }
+
+#[test]
+fn the_rule_for_an_unmapped_peer_is_one_that_this_reads() {
+    use crate::rollup::host::Host;
+    for host in [
+        "api.newbank.example",
+        "pay.shop.co.uk",
+        "3ds.bank.ru",
+        "203.0.113.7",
+        "2001:db8::1",
+        "psp.service.consul",
+        "\u{43f}\u{43b}\u{430}\u{442}\u{435}\u{436}.\u{440}\u{444}",
+        "_dmarc.bank.example",
+        "localhost",
+    ] {
+        let peer = Host::parse(host.as_bytes()).unwrap();
+        let text = crate::rollup::unmapped::rule(&peer);
+        let config = parse(&text).unwrap_or_else(|error| panic!("{host}: {text}: {error}"));
+        let registry = crate::rollup::registry::Registry::new(config.rollup.registry);
+        let found = registry.by_host(&peer, Default::default());
+        assert_eq!(found.map(|found| found.provider), Some(0), "{host}: {text}");
+    }
+}

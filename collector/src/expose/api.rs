@@ -12,8 +12,8 @@ use tokio::sync::watch;
 use super::facts::Facts;
 use super::problem::{unknown_method, unknown_path};
 use super::{
-    Config, alerts, annotations, events, guard, health, metrics, mutes, openapi, page, providers, series,
-    stats, traces,
+    Config, alerts, annotations, detail, events, guard, health, metrics, mutes, openapi, page, providers,
+    reload, series, stats, traces,
 };
 
 /// What is posted is a sentence and some words.
@@ -49,6 +49,11 @@ pub(super) fn router(api: Arc<Api>) -> Router {
         .route("/api/v1/annotations", get(annotations::list).post(annotations::add))
         .route("/api/v1/alerts", get(alerts::list))
         .route("/api/v1/openapi.json", get(openapi::document))
+        .route("/api/v1/providers/{name}/breakdown", get(detail::breakdown))
+        .route("/api/v1/providers/{name}/exemplars", get(detail::exemplars))
+        .route("/api/v1/providers/{name}/heatmap", get(series::heatmap))
+        .route("/api/v1/unmapped", get(detail::unmapped))
+        .route("/-/reload", post(reload::reload))
         .route("/api/v1/stats", get(stats::stats))
         .route("/api/v1/events", get(events::stream))
         .route("/api/v1/traces/{trace_id}", get(traces::find))

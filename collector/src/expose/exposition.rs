@@ -5,6 +5,8 @@ use std::fmt::{Display, Write};
 use http::HeaderMap;
 use http::header::ACCEPT;
 
+use crate::rollup::{Durations, TotalsExemplar};
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
     Text,
@@ -81,22 +83,39 @@ impl Exposition {
         self.line("", labels, None, value);
     }
 
-    /// One classic histogram of the family: `at_most` counts the observations up to each of `bounds`.
+    /// One classic histogram of the family. Of `exemplars` each bucket shows the first that is in it, where the
+    /// format has a place for it.
     pub(super) fn histogram(
         &mut self,
         labels: &[(&str, &str)],
         bounds: &[f64],
-        at_most: &[u64],
-        sum: f64,
-        count: u64,
+        of: &Durations,
+        exemplars: &[&TotalsExemplar],
     ) {
-        for (bound, count) in bounds.iter().zip(at_most) {
+        let mut below = f64::NEG_INFINITY;
+        for (bound, count) in bounds.iter().copied().zip(&of.at_most).chain([(f64::INFINITY, &of.count)]) {
             // `{:?}` keeps the point, which OpenMetrics wants, so a bound is the same series in both formats.
-            self.line("_bucket", labels, Some(&format!("{bound:?}")), count);
+            let le = if bound.is_finite() { format!("{bound:?}") } else { "+Inf".to_owned() };
+            self.line("_bucket", labels, Some(&le), count);
+            let is_in = |one: &&&TotalsExemplar| one.seconds > below && one.seconds <= bound;
+            if let Some(exemplar) = exemplars.iter().find(is_in) {
+                self.exemplar(exemplar);
+            }
+            below = bound;
         }
-        self.line("_bucket", labels, Some("+Inf"), count);
-        self.line("_sum", labels, None, sum);
-        self.line("_count", labels, None, count);
+        self.line("_sum", labels, None, of.sum_s);
+        self.line("_count", labels, None, of.count);
+    }
+
+    /// Adds a call to the line just written.
+    fn exemplar(&mut self, of: &TotalsExemplar) {
+        if self.format == Format::OpenMetrics {
+            self.out.pop();
+            let TotalsExemplar { trace_id, span_id, seconds, at_s, .. } = of;
+            self.write(format_args!(
+                " # {{trace_id=\"{trace_id}\",span_id=\"{span_id}\"}} {seconds} {at_s:.3}\n"
+            ));
+        }
     }
 
     pub(super) fn finish(mut self) -> String {

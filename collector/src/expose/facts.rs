@@ -11,7 +11,9 @@ use super::Sources;
 use crate::detect::{Alert, Standings};
 use crate::journal::{Journal, Position, Record};
 use crate::outcome::Outcomes;
-use crate::rollup::{self, Board, Series, Totals};
+use crate::rollup::{
+    self, Board, BreakdownTable, Dimension, Exemplar, Heatmap, Kind, Series, Totals, UnmappedPeer,
+};
 use crate::store::Store;
 use crate::{forward, journal, notify};
 
@@ -28,6 +30,14 @@ pub(super) trait Facts: Send + Sync + 'static {
     fn boards(&self) -> watch::Receiver<Arc<Board>>;
     fn window(&self, window: Duration) -> Board;
     fn series(&self, name: &str, from_s: u64, to_s: u64, step_s: u64) -> Option<Series>;
+    fn breakdown(&self, name: &str, by: Dimension, window: Duration) -> Option<BreakdownTable>;
+    fn exemplars(&self, name: &str, kind: Kind, window: Duration) -> Option<Vec<Exemplar>>;
+    fn heatmap(&self, name: &str, from_s: u64, to_s: u64, step_s: u64) -> Option<Heatmap>;
+    fn unmapped(&self) -> Vec<UnmappedPeer>;
+    /// Hosts whose clock is off, and by how many seconds.
+    fn skews(&self) -> Vec<(String, f64)>;
+    /// Reads the configuration again, or says why the old one stays.
+    fn reload(&self) -> Result<(), String>;
     fn totals(&self) -> Vec<Totals>;
     fn rollup(&self) -> rollup::Stats;
     fn store(&self) -> &Store;
@@ -74,6 +84,30 @@ impl Facts for Sources {
 
     fn series(&self, name: &str, from_s: u64, to_s: u64, step_s: u64) -> Option<Series> {
         self.rollup.series(name, from_s, to_s, step_s)
+    }
+
+    fn breakdown(&self, name: &str, by: Dimension, window: Duration) -> Option<BreakdownTable> {
+        self.rollup.breakdown(name, by, window)
+    }
+
+    fn exemplars(&self, name: &str, kind: Kind, window: Duration) -> Option<Vec<Exemplar>> {
+        self.rollup.exemplars(name, kind, window)
+    }
+
+    fn heatmap(&self, name: &str, from_s: u64, to_s: u64, step_s: u64) -> Option<Heatmap> {
+        self.rollup.heatmap(name, from_s, to_s, step_s)
+    }
+
+    fn unmapped(&self) -> Vec<UnmappedPeer> {
+        self.rollup.unmapped()
+    }
+
+    fn skews(&self) -> Vec<(String, f64)> {
+        self.rollup.skews()
+    }
+
+    fn reload(&self) -> Result<(), String> {
+        self.reload.now()
     }
 
     fn totals(&self) -> Vec<Totals> {

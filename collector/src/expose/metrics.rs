@@ -16,7 +16,7 @@ use super::verdicts::Present;
 use crate::forward;
 use crate::notify;
 use crate::outcome::{CLIENT_REASONS, Rejected, Transport};
-use crate::rollup::{BUCKETS_S, Board, Verdict};
+use crate::rollup::{AGES_S, Board, Verdict};
 
 /// Every verdict there is: each provider has a series for each, so that a rule can tell 0 from absent.
 const VERDICTS: [&str; 8] = ["ok", "slow", "failing", "hung", "declining", "silent", "learning", "unknown"];
@@ -31,6 +31,8 @@ fn write(facts: &dyn Facts, format: Format) -> String {
     calls(&mut out, facts);
     let board = Arc::clone(&facts.boards().borrow());
     in_flight(&mut out, &board);
+    in_flight_ages(&mut out, &board);
+    skews(&mut out, facts);
     verdicts(&mut out, facts, &board);
     notifiers(&mut out, facts);
     let destinations = facts.destinations();
@@ -56,7 +58,8 @@ fn calls(out: &mut Exposition, facts: &dyn Facts) {
     for of in &totals {
         for durations in &of.durations {
             let labels = [("provider", of.provider.as_str()), ("outcome", durations.outcome)];
-            out.histogram(&labels, &BUCKETS_S, &durations.at_most, durations.sum_s, durations.count);
+            let exemplars = of.exemplars.iter().filter(|one| one.outcome == durations.outcome);
+            out.histogram(&labels, &of.bounds_s, durations, &exemplars.collect::<Vec<_>>());
         }
     }
 }
@@ -75,6 +78,31 @@ fn in_flight(out: &mut Exposition, board: &Board) {
         if let Some(ms) = provider.oldest_in_flight_ms {
             out.sample(&[("provider", &provider.name)], ms as f64 / 1000.0);
         }
+    }
+}
+
+/// How many calls in flight are at least so old.
+fn in_flight_ages(out: &mut Exposition, board: &Board) {
+    let help = "Calls in flight that began at least so many seconds ago.";
+    out.family("spanmill_provider_in_flight_older", Kind::Gauge, help);
+    for provider in &board.providers {
+        let Some(ages) = provider.in_flight_ages else { continue };
+        for (at, seconds) in AGES_S.iter().enumerate() {
+            let older: u64 = ages[at + 1..].iter().sum();
+            out.sample(&[("provider", &provider.name), ("seconds", &seconds.to_string())], older);
+        }
+    }
+}
+
+/// Hosts shown at most; when more clocks are off, it is the time server.
+pub(super) const SKEWS_MAX: usize = 64;
+
+fn skews(out: &mut Exposition, facts: &dyn Facts) {
+    let help =
+        "By how much the clock of a host is ahead; below zero behind. Absent for clocks that are right.";
+    out.family("spanmill_clock_skew_seconds", Kind::Gauge, help);
+    for (host, seconds) in facts.skews().into_iter().take(SKEWS_MAX) {
+        out.sample(&[("host", &host)], seconds);
     }
 }
 

@@ -6,6 +6,7 @@
 mod alerts;
 mod annotations;
 mod api;
+mod detail;
 mod events;
 mod exposition;
 mod facts;
@@ -17,6 +18,7 @@ mod openapi;
 mod page;
 mod problem;
 mod providers;
+mod reload;
 mod series;
 mod stats;
 #[cfg(test)]
@@ -45,6 +47,7 @@ use crate::rollup::Rollup;
 use crate::store::Store;
 use crate::tls;
 pub use guard::Admit;
+pub use reload::Reload;
 
 /// Browsers open up to six connections each, and every open page keeps one for its events.
 const CONNECTIONS_MAX: usize = 256;
@@ -75,6 +78,7 @@ pub struct Sources {
     pub notifier: Notifier,
     /// True once the daemon takes nothing new and works off what it has.
     pub draining: Arc<AtomicBool>,
+    pub reload: Reload,
 }
 
 /// Serves `listener` from now on.

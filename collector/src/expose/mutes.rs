@@ -51,8 +51,7 @@ pub(super) async fn mute(
     let (reason, by) = (clean("reason", &wish.reason, REASON_MAX)?, clean("by", &wish.by, BY_MAX)?);
     let now_s = api.facts.unix_ns() / 1_000_000_000;
     if api.facts.series(&name, now_s, now_s + 1, 1).is_none() {
-        let hint = "/api/v1/providers lists those that are known";
-        return Err(Problem::not_found(format!("no provider '{name}'"), hint));
+        return Err(Problem::no_provider(&name));
     }
     let mute = api.facts.store().mute(name, lasts, reason, by).wait().await?;
     let time = |ms: u64| rfc3339(ms.saturating_mul(1_000_000));

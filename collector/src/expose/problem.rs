@@ -24,6 +24,10 @@ impl Problem {
         Problem { status: StatusCode::NOT_FOUND, error: error.into(), hint: hint.into() }
     }
 
+    pub(super) fn no_provider(name: &str) -> Problem {
+        Problem::not_found(format!("no provider '{name}'"), "/api/v1/providers lists those that are known")
+    }
+
     pub(super) fn unavailable(error: impl Into<String>, hint: impl Into<String>) -> Problem {
         Problem { status: StatusCode::SERVICE_UNAVAILABLE, error: error.into(), hint: hint.into() }
     }

@@ -1,4 +1,4 @@
-//! `GET /api/v1/providers/{name}/series?from=&to=&step=`: one provider over time.
+//! `GET /api/v1/providers/{name}/series?from=&to=&step=`, and `heatmap`: one provider over time.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::api::Api;
 use super::problem::Problem;
 use super::window::{self, duration, unix_s};
-use crate::rollup::{Point, Series, Sum};
+use crate::rollup::{Column, Heatmap, Point, Series, Sum};
 use crate::store::Range;
 use crate::store::annotations::Annotation;
 
@@ -60,12 +60,13 @@ pub(super) async fn of(
     let Range { from_s, to_s, step_s } = range;
     let series = match is_recent(range, now_s) {
         true => api.facts.series(&name, from_s, to_s, step_s),
-        false => stored(&api, &name, Range::stored(from_s, to_s, step_s, now_s), now_s).await?,
+        false => {
+            let range = Range::stored(from_s, to_s, step_s, now_s);
+            let points = stored(&api, &name, range, Point::of).await?;
+            points.map(|points| Series { name: name.clone(), step_s: range.step_s, points })
+        }
     };
-    let Some(series) = series else {
-        let hint = "/api/v1/providers lists those that are known";
-        return Err(Problem::not_found(format!("no provider '{name}'"), hint));
-    };
+    let series = series.ok_or_else(|| Problem::no_provider(&name))?;
     // The figures of the last minutes do not wait for a disk that is in trouble.
     let store = api.facts.store();
     let annotations = store.annotations(from_s, to_s).await.unwrap_or_default();
@@ -84,17 +85,43 @@ fn is_recent(range: Range, now_s: u64) -> bool {
     range.from_s + range.step_s + window::RECENT.as_secs() > now_s
 }
 
-/// Out of the store; a provider that is known and has nothing there is a row of zeros.
-async fn stored(api: &Api, name: &str, range: Range, now_s: u64) -> Result<Option<Series>, Problem> {
+/// Out of the store, a `point` for each step; a provider that is known and has nothing there is a row of zeros.
+async fn stored<T: Send + 'static>(
+    api: &Api,
+    name: &str,
+    range: Range,
+    point: fn(u64, &Sum) -> T,
+) -> Result<Option<Vec<T>>, Problem> {
     let store = api.facts.store();
     store.freshen().await;
-    let of = |points| Some(Series { name: name.to_owned(), step_s: range.step_s, points });
-    if let Some(points) = store.series(name, range, Point::of).await? {
-        return Ok(of(points));
+    if let Some(points) = store.series(name, range, point).await? {
+        return Ok(Some(points));
     }
+    let now_s = api.facts.unix_ns() / 1_000_000_000;
     let is_known = api.facts.series(name, now_s, now_s + 1, 1).is_some();
     let zeros = (range.from_s..range.to_s).step_by(range.step_s as usize);
-    Ok(is_known.then(|| of(zeros.map(|t| Point::of(t, &Sum::default())).collect())).flatten())
+    Ok(is_known.then(|| zeros.map(|t| point(t, &Sum::default())).collect()))
+}
+
+/// `GET /api/v1/providers/{name}/heatmap?from=&to=&step=`
+pub(super) async fn heatmap(
+    State(api): State<Arc<Api>>,
+    name: Result<Path<String>, PathRejection>,
+    params: Result<Query<Params>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let (Path(name), Query(params)) = (name?, params?);
+    let now_s = api.facts.unix_ns() / 1_000_000_000;
+    let range = range(&params, now_s)?;
+    let Range { from_s, to_s, step_s } = range;
+    let map = match is_recent(range, now_s) {
+        true => api.facts.heatmap(&name, from_s, to_s, step_s),
+        false => {
+            let range = Range::stored(from_s, to_s, step_s, now_s);
+            let columns = stored(&api, &name, range, Column::of).await?;
+            columns.map(|columns| Heatmap::of(range.step_s, columns))
+        }
+    };
+    Ok(Json(map.ok_or_else(|| Problem::no_provider(&name))?).into_response())
 }
 
 /// The last 15 minutes where nothing else is said; a step that fits the range where none is.

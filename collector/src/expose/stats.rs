@@ -10,6 +10,7 @@ use serde::Serialize;
 use spanmill_mask::Rule;
 
 use super::api::Api;
+use super::metrics::SKEWS_MAX;
 use crate::outcome::{CLIENT_REASONS, Outcomes, Rejected};
 use crate::{forward, journal, notify, store};
 
@@ -28,6 +29,14 @@ struct Answer {
     /// Calls that ended before they began.
     backwards: u64,
     name_conflicts: u64,
+    /// Open calls and notices beyond the bounds, and those whose span never came.
+    open_calls_lost: u64,
+    /// Providers without a table that gave their place to a busier one.
+    providers_replaced: u64,
+    /// Windows of 10 s that left memory before they were stored.
+    unsaved_windows: u64,
+    /// Hosts whose clock is off, and by how many seconds; ahead is positive. The worst 64.
+    clock_skew_s: BTreeMap<String, f64>,
     /// Batches that the roll-up could not read to their end.
     unreadable_batches: u64,
     /// Spans that the roll-up could not read from the journal: deleted before, or corrupt.
@@ -93,6 +102,10 @@ pub(super) async fn stats(State(api): State<Arc<Api>>) -> Response {
         late: Late { late: rollup.late, too_late: rollup.too_late, from_the_future: rollup.from_the_future },
         backwards: rollup.backwards,
         name_conflicts: rollup.name_conflicts,
+        open_calls_lost: rollup.open_calls_lost,
+        providers_replaced: rollup.providers_replaced,
+        unsaved_windows: rollup.unsaved_windows,
+        clock_skew_s: facts.skews().into_iter().take(SKEWS_MAX).collect(),
         unreadable_batches: rollup.unreadable_batches,
         missed: rollup.missed,
         journal: facts.journal(),

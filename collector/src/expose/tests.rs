@@ -30,7 +30,10 @@ use crate::detect::{Alert, Standing, Standings};
 use crate::journal::{Position, Record};
 use crate::mask::MaskedBatch;
 use crate::outcome::{Outcomes, Rejected, Transport};
-use crate::rollup::{self, Baseline, Board, Conversion, Durations, Figures, Point, Series, Totals, Verdict};
+use crate::rollup::{
+    self, Baseline, Board, BreakdownTable, Column, Conversion, Dimension, Durations, Exemplar, Figures,
+    Heatmap, Kind, Part, Point, Row, Series, Totals, TotalsExemplar, UnmappedPeer, Verdict,
+};
 use crate::store::Store;
 use crate::store::fixture::{self, Fake};
 use crate::{forward, journal, listen, notify};
@@ -54,6 +57,7 @@ struct Known {
     store: Store,
     feed: Fake,
     _dir: TempDir,
+    reload: Mutex<Result<(), String>>,
 }
 
 impl Known {
@@ -79,6 +83,7 @@ impl Known {
             store,
             feed,
             _dir: dir,
+            reload: Mutex::new(Ok(())),
         }
     }
 }
@@ -131,6 +136,46 @@ impl Facts for Known {
     fn totals(&self) -> Vec<Totals> {
         self.totals.clone()
     }
+    fn breakdown(&self, name: &str, by: Dimension, _window: Duration) -> Option<BreakdownTable> {
+        let part = |count| Part {
+            count,
+            share: Some(count as f64 / 100.0),
+            failure_ratio: None,
+            p50_ms: Some(1.0),
+            p95_ms: None,
+            p99_ms: None,
+        };
+        let rows = vec![Row { key: "10.1.2.3:443".to_owned(), part: part(90) }];
+        (name == "sberbank").then(|| BreakdownTable { by: by.name(), rows, other: part(10), lost_keys: 3 })
+    }
+    fn exemplars(&self, name: &str, kind: Kind, _window: Duration) -> Option<Vec<Exemplar>> {
+        let exemplar = Exemplar {
+            trace_id: "4bf92f3577b34da6a3ce929d0e0e4736".to_owned(),
+            span_id: "0101010101010101".to_owned(),
+            at: rollup::rfc3339(NOW_S * 1_000_000_000),
+            operation: format!("{kind:?}"),
+            service: "shop".to_owned(),
+            host: "h7".to_owned(),
+            ms: 3071.0,
+            outcome: "timeout",
+        };
+        (name == "sberbank").then(|| vec![exemplar])
+    }
+    fn heatmap(&self, name: &str, from_s: u64, to_s: u64, step_s: u64) -> Option<Heatmap> {
+        let column = |t| Column { t, counts: vec![0, 3], timeout: 0, failed: 2 };
+        let columns = (from_s..to_s).step_by(step_s as usize).map(column).collect();
+        (name == "sberbank").then(|| Heatmap { step_s, bounds_ms: vec![1.0, 1.41], columns })
+    }
+    fn unmapped(&self) -> Vec<UnmappedPeer> {
+        let (peer, rule) = ("api.newbank.example".to_owned(), "[[provider]]".to_owned());
+        vec![UnmappedPeer { peer, count: 512, services: vec!["shop".to_owned()], rule }]
+    }
+    fn skews(&self) -> Vec<(String, f64)> {
+        vec![("h9".to_owned(), 599.5)]
+    }
+    fn reload(&self) -> Result<(), String> {
+        self.reload.lock().unwrap().clone()
+    }
     fn rollup(&self) -> rollup::Stats {
         rollup::Stats { spans: 100, rolled_up: 40, late: 4, too_late: 1, ..Default::default() }
     }
@@ -179,6 +224,7 @@ fn figures(name: &str) -> Figures {
         failed_p95_ms: None,
         in_flight: Some(19),
         oldest_in_flight_ms: Some(3120),
+        in_flight_ages: Some([15, 2, 2, 0, 0, 0, 0]),
         baseline: Some(Baseline { p95_ms: 640.0, failure_ratio: 0.002, calls_per_s: 40.0 }),
         verdict: Verdict::Learning,
         since: None,
@@ -216,8 +262,17 @@ fn point(t: u64) -> Point {
 fn totals(provider: &str) -> Totals {
     // Three calls of 0.2 s, one of 200 s.
     let at_most = rollup::BUCKETS_S.iter().map(|bound| if *bound < 0.2 { 0 } else { 3 }).collect();
+    let exemplar = TotalsExemplar {
+        outcome: "ok",
+        seconds: 0.2,
+        trace_id: "4bf92f3577b34da6a3ce929d0e0e4736".to_owned(),
+        span_id: "0101010101010101".to_owned(),
+        at_s: 1_795_378_502.25,
+    };
     Totals {
         provider: provider.to_owned(),
+        bounds_s: rollup::BUCKETS_S.to_vec(),
+        exemplars: vec![exemplar],
         calls: vec![("authorize".to_owned(), "ok", 3), ("authorize".to_owned(), "timeout", 1)],
         durations: vec![Durations { outcome: "ok", sum_s: 200.6, count: 4, at_most }],
     }

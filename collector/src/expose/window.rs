@@ -11,12 +11,20 @@ pub(super) const MAX: Duration = Duration::from_secs(30 * 86_400);
 
 /// Reads a trailing window of at most [`MAX`].
 pub(super) fn parse(text: &str) -> Result<Duration, Problem> {
+    parse_within(text, MAX)
+}
+
+pub(super) fn parse_within(text: &str, max: Duration) -> Result<Duration, Problem> {
     let window = duration(text).ok_or_else(|| {
         Problem::bad_request(format!("unknown window '{text}'"), "use s, m, h or d, e.g. 60s")
     })?;
-    if window > MAX {
-        let error = format!("window '{text}' is longer than the 30d that are kept");
-        return Err(Problem::bad_request(error, "use at most 30d"));
+    if window > max {
+        let max = match max.as_secs() {
+            days if days.is_multiple_of(86_400) => format!("{}d", days / 86_400),
+            seconds => format!("{}m", seconds / 60),
+        };
+        let error = format!("window '{text}' is longer than the {max} that are kept");
+        return Err(Problem::bad_request(error, format!("use at most {max}")));
     }
     Ok(window)
 }

@@ -8,10 +8,10 @@ mod splice;
 mod walk;
 
 use std::cell::RefCell;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
-use spanmill_mask::{Masker, Report};
+use spanmill_mask::{Key, Masker, Report};
 pub use spanmill_proto::wire::Malformed;
 
 use crate::outcome::{Outcomes, Transport};
@@ -69,7 +69,7 @@ pub struct Masked {
 /// The stage: compiled rules and where hits are counted. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Masking {
-    masker: Arc<Masker>,
+    masker: Arc<RwLock<Arc<Masker>>>,
     outcomes: Arc<Outcomes>,
 }
 
@@ -83,17 +83,30 @@ const OFFSETS_KEPT: usize = 256 * 1024;
 
 impl Masking {
     pub fn new(masker: Arc<Masker>, outcomes: Arc<Outcomes>) -> Masking {
-        Masking { masker, outcomes }
+        Masking { masker: Arc::new(RwLock::new(masker)), outcomes }
+    }
+
+    /// Other rules from the next batch on, in all clones.
+    pub fn reload(&self, masker: Arc<Masker>) {
+        *self.masker.write().unwrap_or_else(PoisonError::into_inner) = masker;
+    }
+
+    /// Masks one text that did not come in a batch. What is found is not counted: the same text comes every second.
+    pub fn text(&self, text: &str) -> String {
+        let masker = Arc::clone(&self.masker.read().unwrap_or_else(PoisonError::into_inner));
+        let masked = masker.text(Key::Plain, text.as_bytes(), &mut Report::default());
+        masked.map_or_else(|| text.to_owned(), |masked| String::from_utf8_lossy(&masked).into_owned())
     }
 
     /// Masks one batch. Costs one scan and one walk; a batch with a secret is also copied once.
     pub fn apply(&self, received: ReceivedBatch) -> Result<Masked, Malformed> {
         let ReceivedBatch { body, transport, received_unix_ns, hops } = received;
+        let masker = Arc::clone(&self.masker.read().unwrap_or_else(PoisonError::into_inner));
         let mut report = Report::default();
         let found = OFFSETS.with_borrow_mut(|offsets| {
             offsets.clear();
-            self.masker.candidates(&body, offsets);
-            let found = walk::walk(&body, &self.masker, offsets, &mut report);
+            masker.candidates(&body, offsets);
+            let found = walk::walk(&body, &masker, offsets, &mut report);
             if offsets.capacity() > OFFSETS_KEPT {
                 *offsets = Vec::new();
             }

@@ -8,6 +8,7 @@ use tokio::sync::{broadcast, watch};
 
 use crate::detect::{Alert, Change, Scope, Severity, Standing, Surroundings, Verdict};
 use crate::notify::{self, Notice, Notifier};
+use crate::receive::{OpenCall, Target};
 use crate::rollup::{Figures, Names, Observed, Rollup, registry};
 use crate::store::{self, Store};
 
@@ -154,6 +155,14 @@ impl Told {
             status_page: card.status_page,
         }
     }
+}
+
+/// The age at which an open call counts as one that gets no answer, where that is known.
+pub fn tail_ns(standings: &[Standing], call: &OpenCall, names: &dyn Names) -> Option<u64> {
+    let Target::Provider(provider) = &call.target else { return None };
+    let standing = standings.iter().find(|standing| standing.provider == *provider)?;
+    let limits = standing.limits.iter().find(|limits| names.text(limits.operation) == call.operation)?;
+    Some(limits.tail_ns)
 }
 
 fn name(alert: &Alert) -> &'static str {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::figures::{Board, Conversion, Figures, Point, Series, Verdict, rfc3339};
+use super::figures::{Board, Conversion, Figures, Point, Series, Verdict, ms, rfc3339};
 use super::fold::Fold;
 use super::outcome::Outcome;
 use super::provider::Provider;
@@ -20,7 +20,7 @@ impl Fold {
         let window_s = window.as_secs().clamp(1, SECONDS);
         let Fold { providers, registry, sum, .. } = self;
         let mut providers: Vec<Figures> = providers
-            .list()
+            .list
             .iter()
             .map(|provider| {
                 sum.clear();
@@ -37,15 +37,18 @@ impl Fold {
     pub fn series(&mut self, now_ns: u64, name: &str, from_s: u64, to_s: u64, step_s: u64) -> Option<Series> {
         let now_s = now_ns / 1_000_000_000;
         let provider = self.providers.find(name)?;
-        let (from_s, to_s) = (from_s.max(begin(now_s, SECONDS)), to_s.min(now_s + AHEAD_S));
-        let is_coarse = provider.window.is_coarse(from_s, to_s);
-        let step_s = step_s.clamp(if is_coarse { STORED_S } else { 1 }, SECONDS);
-        let from_s = from_s / step_s * step_s;
+        let (from_s, to_s, step_s) = range(provider, now_s, from_s, to_s, step_s);
         let sum = &mut self.sum;
         let points = (from_s..to_s).step_by(step_s as usize).map(|t| {
             sum.clear();
-            provider.window.sum_into(t, (t + step_s).min(to_s), sum);
-            Point::of(t, sum)
+            let end = (t + step_s).min(to_s);
+            provider.window.sum_into(t, end, sum);
+            let flight = provider.flight.most(t, end);
+            Point {
+                in_flight: flight.map(|flight| flight.calls),
+                oldest_in_flight_ms: flight.map(|flight| flight.oldest_ns / 1_000_000),
+                ..Point::of(t, sum)
+            }
         });
         Some(Series { name: name.to_owned(), step_s, points: points.collect() })
     }
@@ -56,9 +59,18 @@ fn begin(now_s: u64, window_s: u64) -> u64 {
     (now_s + 1).saturating_sub(window_s)
 }
 
+/// What of a range is there, in steps that are fine enough for what was kept.
+pub fn range(provider: &Provider, now_s: u64, from_s: u64, to_s: u64, step_s: u64) -> (u64, u64, u64) {
+    let (from_s, to_s) = (from_s.max(begin(now_s, SECONDS)), to_s.min(now_s + AHEAD_S));
+    let is_coarse = provider.window.is_coarse(from_s, to_s);
+    let step_s = step_s.clamp(if is_coarse { STORED_S } else { 1 }, SECONDS);
+    (from_s / step_s * step_s, to_s, step_s)
+}
+
 fn figures(provider: &Provider, registry: &Registry, sum: &Sum, now_s: u64, window_s: u64) -> Figures {
     let conversion =
         |minutes: u64| provider.window.counts(begin(now_s, minutes * 60), now_s + AHEAD_S).conversion();
+    let flight = provider.flight.present();
     let table = provider.registered.map(|table| registry.provider(table));
     Figures {
         conversion: Conversion {
@@ -66,6 +78,9 @@ fn figures(provider: &Provider, registry: &Registry, sum: &Sum, now_s: u64, wind
             minutes_10: conversion(10),
             minutes_15: conversion(15),
         },
+        in_flight: flight.map(|flight| flight.calls),
+        oldest_in_flight_ms: flight.map(|flight| flight.oldest_ns / 1_000_000),
+        in_flight_ages: flight.map(|flight| flight.ages),
         last_success: (provider.last_ok_ns > 0).then(|| rfc3339(provider.last_ok_ns)),
         owner: table.and_then(|table| table.owner.clone()),
         runbook: table.and_then(|table| table.runbook.clone()),
@@ -104,6 +119,7 @@ impl Figures {
             failed_p95_ms: sum.other.quantiles([0.95]).map(|[p95]| ms(p95.min(counts.max_ns))),
             in_flight: None,
             oldest_in_flight_ms: None,
+            in_flight_ages: None,
             baseline: None,
             verdict: Verdict::Unknown,
             since: None,
@@ -124,6 +140,7 @@ impl Figures {
             conversion: now.conversion,
             in_flight: now.in_flight,
             oldest_in_flight_ms: now.oldest_in_flight_ms,
+            in_flight_ages: now.in_flight_ages,
             baseline: now.baseline,
             verdict: now.verdict,
             since: now.since,
@@ -171,9 +188,4 @@ impl Point {
             oldest_in_flight_ms: None,
         }
     }
-}
-
-/// Milliseconds to the microsecond: what is finer is below the error of a bucket.
-fn ms(ns: u64) -> f64 {
-    (ns as f64 / 1e3).round() / 1e3
 }

@@ -19,6 +19,8 @@ pub struct Target {
     /// Index into the roll-up's providers; `None` = not on the board.
     pub provider: Option<usize>,
     pub endpoint: Name,
+    /// The peer's host, where neither the span nor a rule names it.
+    pub unmapped: Option<Name>,
     pub conflict: bool,
 }
 

@@ -7,6 +7,8 @@ use super::outcome::Outcome;
 pub struct Sample {
     pub outcome: Outcome,
     pub duration_ns: u64,
+    /// Where `duration_ns` is in a histogram.
+    pub bucket: u16,
     /// How many calls it stands for; 1 where nothing is sampled.
     pub calls: u64,
     /// Of an operation that counts for conversion.

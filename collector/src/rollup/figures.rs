@@ -6,6 +6,8 @@ use serde::Serialize;
 
 pub use crate::clock::rfc3339;
 
+use super::flight::AGES_S;
+
 /// All providers over one trailing window.
 #[derive(Debug, Clone, Default)]
 pub struct Board {
@@ -38,6 +40,9 @@ pub struct Figures {
     pub failed_p95_ms: Option<f64>,
     pub in_flight: Option<u64>,
     pub oldest_in_flight_ms: Option<u64>,
+    /// Calls in flight by age, one for each of [`AGES_S`] and one for all above; for metrics.
+    #[serde(skip)]
+    pub in_flight_ages: Option<[u64; AGES_S.len() + 1]>,
     pub baseline: Option<Baseline>,
     pub verdict: Verdict,
     /// RFC 3339; when the verdict fell.
@@ -112,4 +117,9 @@ pub struct Point {
     pub sum_ms: f64,
     pub in_flight: Option<u64>,
     pub oldest_in_flight_ms: Option<u64>,
+}
+
+/// Milliseconds to the microsecond: what is finer is below the error of a bucket.
+pub fn ms(ns: u64) -> f64 {
+    (ns as f64 / 1e3).round() / 1e3
 }

@@ -185,7 +185,7 @@ fn late_calls_count_in_their_own_second_then_by_ten_seconds_and_then_in_the_stat
     assert_eq!(seen(1), [30, 0]);
     let begin = |age| NOW_S - (NOW_S - age) / 10 * 10;
     assert_eq!(seen(10), [begin(899), begin(31), begin(0)], "30 and 31 are of one window");
-    assert_eq!(fold.totals()[0].calls[0].2, 4, "counters have them all");
+    assert_eq!(fold.totals(NOW)[0].calls[0].2, 4, "counters have them all");
 }
 
 #[test]
@@ -221,7 +221,7 @@ fn what_an_earlier_process_counted_is_in_the_windows_and_not_in_the_counters() {
     fold.add(&batch("", vec![call("bank", 0, 1, "")], NOW));
     assert_eq!(figures(&mut fold, "bank").count, 2);
     assert_eq!((fold.stats().spans, fold.stats().rolled_up), (1, 1));
-    let ok: u64 = fold.totals()[0].calls.iter().map(|(_, _, count)| count).sum();
+    let ok: u64 = fold.totals(NOW)[0].calls.iter().map(|(_, _, count)| count).sum();
     assert_eq!(ok, 1);
 }
 
@@ -237,7 +237,7 @@ fn totals_are_cumulative_by_operation_outcome_and_bucket() {
         ],
     );
     fold.tick(NOW);
-    let totals = &fold.totals()[0];
+    let totals = &fold.totals(NOW)[0];
     let count = |operation: &str, outcome: &str| {
         let mut calls = totals.calls.iter();
         calls.find(|(o, name, _)| o == operation && *name == outcome).map(|(_, _, count)| *count)
@@ -270,7 +270,7 @@ fn no_label_is_made_of_a_path_a_query_a_user_or_a_spans_name() {
     ] {
         add(&mut fold, vec![span(attributes)]);
     }
-    let shown = format!("{:?} {:?}", fold.board(NOW, MINUTE), fold.totals());
+    let shown = format!("{:?} {:?}", fold.board(NOW, MINUTE), fold.totals(NOW));
     assert!(shown.contains("bank.example") && shown.contains("GET /pay"), "{shown}");
     assert!(!shown.contains(secret) && !shown.contains("s3cret"), "{shown}");
 }
@@ -451,4 +451,125 @@ fn conversion_is_over_the_operations_that_the_operator_chose() {
     assert_eq!(conversion.minutes_5, Some(1.0));
     assert_eq!(conversion.minutes_10, Some(0.5));
     assert_eq!(conversion.minutes_15, Some(1.0 / 3.0));
+}
+
+/// One call of `host`, whose clock is `ahead_s` ahead; it took 1 s to come.
+fn from_host(fold: &mut Fold, host: &str, ahead_s: i64, arrival_s: u64) {
+    let end = ((NOW_S + arrival_s - 1) as i64 + ahead_s) as u64 * SECOND;
+    let call = Span { start_time_unix_nano: end - SECOND, end_time_unix_nano: end, ..call("bank", 0, 1, "") };
+    fold.add(&batch(&format!("host.name={host}"), vec![call], NOW + arrival_s * SECOND));
+}
+
+#[test]
+fn the_clock_of_a_host_that_is_ahead_is_put_right() {
+    let mut fold = empty();
+    for arrival_s in 0..5 {
+        from_host(&mut fold, "fast", 600, arrival_s);
+        from_host(&mut fold, "right", 0, arrival_s);
+        from_host(&mut fold, "slow", -600, arrival_s);
+    }
+    assert_eq!(fold.skews(), [("slow".to_owned(), -601.0), ("fast".to_owned(), 599.0)]);
+    let ends: Vec<u64> =
+        fold.observed().finished.iter().map(|call| (call.end_unix_ns / SECOND).wrapping_sub(NOW_S)).collect();
+    // How long the way is at the least cannot be told from a clock: those of the fast one end as they arrive.
+    let want = (0..5u64).flat_map(|at| [at, at.wrapping_sub(1), at.wrapping_sub(601)]);
+    assert_eq!(ends, want.collect::<Vec<u64>>());
+    let stats = fold.stats();
+    assert_eq!((stats.from_the_future, stats.late, stats.rolled_up), (5, 5, 15));
+    fold.tick(NOW + 1000 * SECOND);
+    assert!(fold.skews().is_empty());
+}
+
+#[test]
+fn spans_of_a_fast_clock_keep_their_distances() {
+    let mut fold = empty();
+    let at = |end_s: u64| {
+        let end = (NOW_S + 600 + end_s) * SECOND;
+        Span { start_time_unix_nano: end - SECOND, end_time_unix_nano: end, ..call("bank", 0, 1, "") }
+    };
+    fold.add(&batch("host.name=fast", vec![at(0)], NOW));
+    fold.add(&batch("host.name=fast", vec![at(5), at(1), at(3)], NOW + 5 * SECOND));
+    let ends: Vec<u64> =
+        fold.observed().finished.iter().map(|call| call.end_unix_ns / SECOND - NOW_S).collect();
+    assert_eq!(ends, [0, 5, 1, 3]);
+    let fresh = |host: &str| {
+        let mut fold = empty();
+        fold.add(&batch(host, vec![at(0), at(1)], NOW));
+        fold.observed().finished.iter().map(|call| call.end_unix_ns).collect::<Vec<_>>()
+    };
+    assert_eq!(fresh("host.name=fast"), [NOW, NOW + SECOND], "a second ahead is usual");
+    assert_eq!(fresh(""), [NOW, NOW], "a host without a name has no clock to put right");
+}
+
+#[test]
+fn a_sampled_span_stands_for_the_calls_that_were_not_kept() {
+    let mut fold = empty();
+    let kept = |state: &str, attributes: &str| Span {
+        trace_state: state.to_owned(),
+        ..call("bank", 0, 100, &format!("spanmill.operation=pay, {attributes}"))
+    };
+    let mut spans = vec![kept("ot=th:c", ""), kept("ot=p:3", "error.type=timeout"), kept("", "")];
+    spans.extend(vec![kept("ot=th:55555555555555", "spanmill.outcome=declined"); 4]); // 1.5 each
+    spans.push(kept("ot=th:8", "spanmill.attempt=!true, server.address=10.0.0.1"));
+    add(&mut fold, spans);
+    let bank = figures(&mut fold, "bank");
+    assert_eq!((bank.ok, bank.timeout, bank.declined, bank.count, bank.attempts), (5, 8, 6, 19, 2));
+    assert_eq!((bank.sum_ms, bank.failure_ratio), (1900.0, Some(8.0 / 19.0)));
+    let totals = &fold.totals(NOW)[0];
+    assert_eq!(totals.calls.iter().map(|(_, _, count)| count).sum::<u64>(), 19);
+    assert_eq!(
+        totals.durations.iter().map(|of| (of.count, of.at_most[4])).collect::<Vec<_>>(),
+        [(5, 5), (6, 6), (8, 8)]
+    );
+    let rows = fold.breakdown(NOW, "bank", super::super::Dimension::Operation, 60).unwrap().rows;
+    assert_eq!(rows[0].part.count, 19);
+    let weights: Vec<u64> = fold.observed().finished.iter().map(|call| call.weight).collect();
+    assert_eq!(weights, [4096, 8192, 1024, 1536, 1536, 1536, 1536]);
+    assert_eq!(fold.stats().rolled_up, 8, "spans, not calls");
+}
+
+#[test]
+fn a_busy_newcomer_takes_the_place_of_the_lightest() {
+    let mut fold = Fold::new(Config { providers_max: 3, ..config(vec![provider("bank")]) }, 0);
+    fold.restore(super::super::Restored::default());
+    add(&mut fold, vec![call("light", 0, 1, ""); 4]);
+    add(&mut fold, vec![call("busy", 0, 1, ""); 30]);
+    add(&mut fold, vec![call("newcomer", 0, 1, ""); 20]);
+    for stranger in 0..100 {
+        add(&mut fold, vec![call(&format!("stranger-{stranger}"), 0, 1, "")]);
+    }
+    assert_eq!(names(&mut fold), ["_other", "bank", "busy", "light"]);
+    fold.tick(NOW);
+    add(&mut fold, vec![call("newcomer", 0, 1, "")]);
+    assert_eq!(names(&mut fold), ["_other", "bank", "busy", "newcomer"]);
+    assert_eq!((figures(&mut fold, "newcomer").count, figures(&mut fold, "_other").count), (1, 120));
+    fold.tick(NOW + SECOND);
+    assert_eq!(fold.stats().providers_replaced, 1, "the others have no more than the lightest");
+    let stored = fold.changed().windows;
+    assert!(stored.iter().any(|window| window.provider == "light" && window.counts.calls() == 4));
+    // A provider of the registry stays without any call.
+    assert_eq!(figures(&mut fold, "bank").count, 0);
+}
+
+#[test]
+fn another_registry_names_what_comes_from_then_on() {
+    let table = |name: &str, hosts: &[&str]| registry::Provider { hosts: texts(hosts), ..provider(name) };
+    let mut fold =
+        Fold::new(config(vec![table("bank", &["*.bank.example"]), table("gone", &["gone.example"])]), 0);
+    let calls = || vec![span("server.address=api.bank.example"), span("server.address=gone.example")];
+    add(&mut fold, calls());
+    let renamed =
+        registry::Provider { owner: Some("anna".to_owned()), ..table("house-bank", &["*.bank.example"]) };
+    let mine = registry::Provider { internal: true, ..table("gone", &["gone.example"]) };
+    fold.reload(registry::Config { providers: vec![renamed, mine, table("new", &[])] });
+    add(&mut fold, calls());
+    assert_eq!(names(&mut fold), ["bank", "gone", "house-bank", "new"]);
+    let count = |fold: &mut Fold, name: &str| figures(fold, name).count;
+    assert_eq!(
+        (count(&mut fold, "bank"), count(&mut fold, "gone"), count(&mut fold, "house-bank")),
+        (1, 1, 1)
+    );
+    assert_eq!(figures(&mut fold, "house-bank").owner.as_deref(), Some("anna"));
+    fold.tick(NOW + 1000 * SECOND);
+    assert_eq!(names(&mut fold), ["house-bank", "new"], "without a table they go with their calls");
 }

@@ -60,7 +60,10 @@ impl Host {
     /// (`_unmapped.203.0.113.0-24`, `_unmapped.2001.db8.1-48`: a name must fit in a URL and a label).
     pub fn discovered_name(&self) -> String {
         match self {
-            Host::Name(name) => normalise(psl::domain_str(name).unwrap_or(name)),
+            Host::Name(name) => Some(normalise(registrable(name)))
+                .filter(|name| !name.is_empty())
+                // Not one letter that a name may have: an address in another script than DNS has on the wire.
+                .unwrap_or_else(|| "_unmapped".to_owned()),
             Host::Ip(IpAddr::V4(ip)) => {
                 let [a, b, c, _] = ip.octets();
                 format!("_unmapped.{a}.{b}.{c}.0-24")
@@ -80,6 +83,11 @@ impl std::fmt::Display for Host {
             Host::Ip(ip) => ip.fmt(f),
         }
     }
+}
+
+/// What somebody registered of a host name: `newbank.example` of `api.newbank.example`.
+pub fn registrable(name: &str) -> &str {
+    psl::domain_str(name).unwrap_or(name)
 }
 
 /// RFC 1918, loopback, link-local, and what is not routed to any single outside host.
@@ -195,6 +203,7 @@ mod tests {
         check("203.0.113.77", "_unmapped.203.0.113.0-24");
         check("::ffff:203.0.113.77", "_unmapped.203.0.113.0-24");
         check("2001:db8:1:2::3", "_unmapped.2001.db8.1-48");
+        check("\u{43f}\u{43b}\u{430}\u{442}\u{435}\u{436}.\u{440}\u{444}", "_unmapped");
     }
 
     #[test]

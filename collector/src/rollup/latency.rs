@@ -33,11 +33,17 @@ pub fn bucket(duration_ns: u64) -> u16 {
 
 /// The middle of a bucket: what a value in it is taken for, at most 0.4 % off.
 pub fn middle_ns(bucket: u16) -> u64 {
-    let bucket = u32::from(bucket);
-    let octave = (bucket / HALF).saturating_sub(1);
-    let step = u64::from(bucket - octave * HALF);
-    let bits = octave + UNIT_BITS;
-    (step << bits) + (1 << (bits - 1))
+    low_ns(bucket) + (1 << (octave(bucket) + UNIT_BITS - 1))
+}
+
+/// The shortest duration of a bucket.
+pub fn low_ns(bucket: u16) -> u64 {
+    let octave = octave(bucket);
+    u64::from(u32::from(bucket) - octave * HALF) << (octave + UNIT_BITS)
+}
+
+fn octave(bucket: u16) -> u32 {
+    (u32::from(bucket) / HALF).saturating_sub(1)
 }
 
 /// A histogram at rest: a few bytes for each bucket in use.
@@ -88,6 +94,15 @@ impl Compact {
         out.bytes.shrink_to_fit();
         self.pairs = out.bytes;
         self.pending = Vec::new();
+    }
+
+    /// Adds all of another.
+    pub fn join(&mut self, other: &Compact) {
+        let pairs = Decoder { bytes: &other.pairs, bucket: 0 };
+        pairs
+            .chain(other.pending.iter().map(|&one| counted(one)))
+            .for_each(|(bucket, count)| self.add(bucket, count));
+        self.settle();
     }
 
     /// Adds all of it to `merged`.

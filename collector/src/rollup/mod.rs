@@ -4,41 +4,60 @@
 //! waits for a destination, and never makes a label of a path, a query, a body or a raw span name.
 
 mod board;
+mod breakdown;
 mod cache;
 mod counts;
+mod detail;
+mod dimension;
 pub mod environment;
+mod event;
+mod exemplar;
 mod failure;
 mod figures;
 #[cfg(test)]
 pub mod fixture;
+mod flight;
 pub mod fold;
+mod heatmap;
+mod heavy;
 pub mod host;
 mod key;
 mod latency;
 pub mod name;
 mod names;
 mod observed;
+mod open;
 mod operations;
 pub mod outcome;
+mod pending;
 mod provider;
 mod providers;
 pub mod registry;
 mod scan;
 mod settled;
+mod skew;
 mod slots;
 pub mod span;
 mod thread;
 mod totals;
+pub mod unmapped;
 mod weight;
 mod window;
 
 pub use counts::Counts;
+pub use detail::{BreakdownTable, Exemplar, Part, Row, UnmappedPeer};
+pub use dimension::Dimension;
+pub use event::Event;
+pub use exemplar::Kind;
 pub use figures::{Baseline, Board, Conversion, Figures, Point, Series, Verdict, rfc3339};
-pub use latency::{BUCKETS, DURATION_MAX_NS, bucket};
+pub use flight::AGES_S;
+pub use heatmap::{Column, Heatmap};
+pub use latency::{BUCKETS, DURATION_MAX_NS, Merged, bucket, middle_ns};
 pub use names::Texts;
 pub use observed::{Finished, Labels, Name, Names, Observed, Open};
-pub use settled::{Changed, Restored, STORED_S, StoredWindow};
-pub use totals::{BUCKETS_S, Durations, Totals};
+pub use open::{OpenCall, OpenPeer, Source};
+pub use settled::{Changed, Restored, STORED_S, StoredBreakdown, StoredWindow};
+pub use totals::{BUCKETS_S, Durations, Totals, TotalsExemplar};
 pub use window::Sum;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -139,14 +158,54 @@ impl Rollup {
         self.shared.fold().series(now_ns, name, from_s, to_s, step_s)
     }
 
+    /// One provider by operation, host, service or endpoint over the trailing `window`, up to 15 min.
+    pub fn breakdown(&self, name: &str, by: Dimension, window: Duration) -> Option<BreakdownTable> {
+        let now_ns = self.shared.clock.unix_ns();
+        self.shared.fold().breakdown(now_ns, name, by, window.as_secs())
+    }
+
+    /// Calls of one provider to look at, out of the trailing `window`.
+    pub fn exemplars(&self, name: &str, kind: Kind, window: Duration) -> Option<Vec<Exemplar>> {
+        let now_ns = self.shared.clock.unix_ns();
+        self.shared.fold().exemplars(now_ns, name, kind, window.as_secs())
+    }
+
+    /// One provider's durations over time; the range as for [`Rollup::series`].
+    pub fn heatmap(&self, name: &str, from_s: u64, to_s: u64, step_s: u64) -> Option<Heatmap> {
+        let now_ns = self.shared.clock.unix_ns();
+        self.shared.fold().heatmap(now_ns, name, from_s, to_s, step_s)
+    }
+
+    /// Peers that no rule names, by their calls in the last quarter of an hour or two.
+    pub fn unmapped(&self) -> Vec<UnmappedPeer> {
+        self.shared.fold().unmapped()
+    }
+
+    /// Hosts whose clock is off, and by how many seconds; ahead is positive.
+    pub fn skews(&self) -> Vec<(String, f64)> {
+        self.shared.fold().skews()
+    }
+
+    /// Other rules from now on.
+    pub fn reload(&self, registry: registry::Config) {
+        self.shared.fold().reload(registry);
+    }
+
     /// Cumulative counters since the start of the process, per provider, operation and outcome, for `/metrics`.
     pub fn totals(&self) -> Vec<Totals> {
-        self.shared.fold().totals()
+        let now_ns = self.shared.clock.unix_ns();
+        self.shared.fold().totals(now_ns)
     }
 
     /// What has finished since this was last asked, for one detector that asks once a second.
     pub fn observed(&self) -> Observed {
         self.shared.fold().observed()
+    }
+
+    /// Takes all that `source` says is open now; it says so once a second, and is not believed after 5 s of silence.
+    pub fn open_calls(&self, source: Source, calls: &[OpenCall]) {
+        let now_ns = self.shared.clock.unix_ns();
+        self.shared.fold().open_calls(source, now_ns, calls);
     }
 
     /// The windows of 10 s that have changed since this was last asked, for one store that asks every 10 s. What
@@ -178,7 +237,7 @@ pub struct Stats {
     pub late: u64,
     /// Calls and attempts that ended more than 15 min before they arrived: counted here, still forwarded.
     pub too_late: u64,
-    /// Calls and attempts whose end lay after their arrival by more than 2 s; counted at their arrival.
+    /// Calls and attempts whose end lay after their arrival by more than 2 s; counted by the clock put right.
     pub from_the_future: u64,
     /// Calls that ended before they began; counted with a duration of 0.
     pub backwards: u64,
@@ -190,4 +249,8 @@ pub struct Stats {
     pub unreadable_batches: u64,
     /// Windows of 10 s that left memory before a store had asked for them.
     pub unsaved_windows: u64,
+    /// Open calls and notices beyond the bounds, and those whose span did not come within 10 min.
+    pub open_calls_lost: u64,
+    /// Providers without a table that gave their place to a busier one.
+    pub providers_replaced: u64,
 }

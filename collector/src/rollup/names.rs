@@ -63,6 +63,11 @@ impl NameTable {
         Arc::clone(&self.shared)
     }
 
+    /// The text of a number that this table gave.
+    pub fn text(&self, name: Name) -> &str {
+        &self.own[name.0 as usize]
+    }
+
     /// The number of a name of which there are few: it may use the whole table.
     pub fn reserved(&mut self, text: &str) -> Name {
         self.number(text, NAMES_MAX)

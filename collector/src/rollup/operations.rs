@@ -88,6 +88,14 @@ impl Operations {
         entry.converts
     }
 
+    /// The operator has chosen anew what counts for conversion.
+    pub fn convert(&mut self, conversion: Vec<String>) {
+        if self.conversion != conversion {
+            self.conversion = conversion;
+            self.list.iter_mut().for_each(|entry| entry.converts = self.conversion.contains(&entry.label));
+        }
+    }
+
     pub fn label(&self, number: usize) -> Name {
         self.list[number].name
     }

@@ -50,6 +50,11 @@ impl Outcome {
     pub fn is_answer(self) -> bool {
         matches!(self, Fine | Declined)
     }
+
+    /// The provider's failure: what the failure ratio is made of.
+    pub fn is_bad(self) -> bool {
+        matches!(self, Failed | Timeout | Connect)
+    }
 }
 
 /// What was decided, and what decided it.

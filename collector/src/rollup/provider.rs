@@ -1,10 +1,13 @@
 //! One provider of the board: its operations, its last 15 minutes, its counters.
 
+use super::breakdown::Breakdown;
 use super::counts::Sample;
+use super::exemplar::Exemplars;
+use super::flight::Flight;
 use super::observed::Name;
 use super::operations::Operations;
 use super::outcome::Outcome;
-use super::totals::{Counters, Totals};
+use super::totals::Counters;
 use super::weight::Carry;
 use super::window::Window;
 
@@ -19,6 +22,9 @@ pub struct Provider {
     pub stays: bool,
     pub operations: Operations,
     pub window: Window,
+    pub breakdown: Breakdown,
+    pub exemplars: Exemplars,
+    pub flight: Flight,
     pub counters: Counters,
     pub carry: Carry,
     /// End of the newest call that was ok; 0 = none yet.
@@ -26,8 +32,33 @@ pub struct Provider {
 }
 
 impl Provider {
-    pub fn totals(&self) -> Totals {
-        self.counters.totals(&self.name, self.operations.labels())
+    pub fn new(
+        label: Name,
+        name: String,
+        registered: Option<usize>,
+        stays: bool,
+        operations: Operations,
+        counters: Counters,
+    ) -> Provider {
+        Provider {
+            name,
+            label,
+            registered,
+            stays,
+            operations,
+            window: Window::default(),
+            breakdown: Breakdown::default(),
+            exemplars: Exemplars::default(),
+            flight: Flight::default(),
+            counters,
+            carry: Carry::default(),
+            last_ok_ns: 0,
+        }
+    }
+
+    /// Nothing of it is known any more.
+    pub fn is_idle(&self) -> bool {
+        self.window.is_empty() && self.flight.is_empty()
     }
 
     /// Adds one call that ended at `end_ns`; `is_new` = it arrived after the process started.

@@ -1,9 +1,13 @@
 //! What the roll-up hands to the store: windows of 10 s whose figures have changed since the last look, and what
 //! it takes back after a restart.
 
+use super::breakdown::{MINUTE_S, minute_of};
 use super::counts::Counts;
+use super::dimension::{Dimension, RowSum};
 use super::fold::Fold;
-use super::window::{SECONDS, Sum, Window};
+use super::names::NameTable;
+use super::provider::Provider;
+use super::window::{SECONDS, Sum, begin_of};
 use crate::journal::Position;
 
 /// Length of a stored window.
@@ -28,10 +32,25 @@ pub struct StoredWindow {
     pub late: u64,
 }
 
+/// One key of one provider over a minute: all that is known of it.
+#[derive(Debug, Clone)]
+pub struct StoredBreakdown {
+    pub provider: String,
+    pub by: Dimension,
+    /// `_other` = the keys that have no row of their own.
+    pub key: String,
+    /// Unix second, a multiple of 60.
+    pub begin_s: u64,
+    pub counts: Counts,
+    /// As [`StoredWindow::answered`].
+    pub answered: Vec<(u16, u64)>,
+}
+
 /// What has changed, and how far the journal is part of it. Stored in one transaction.
 #[derive(Debug, Clone)]
 pub struct Changed {
     pub windows: Vec<StoredWindow>,
+    pub breakdowns: Vec<StoredBreakdown>,
     /// Every record before it is in the windows, none after it.
     pub position: Position,
 }
@@ -42,6 +61,8 @@ pub struct Restored {
     /// The windows that begin in the 15 minutes before the end of the newest one, of all providers. Calls that
     /// come in late are added to them, and the sums go back to the store.
     pub windows: Vec<StoredWindow>,
+    /// The minutes that any of these seconds are in.
+    pub breakdowns: Vec<StoredBreakdown>,
     /// Where the journal is read on from; `None` = nothing was stored yet.
     pub position: Option<Position>,
 }
@@ -54,8 +75,15 @@ pub struct Settling {
     /// Windows before it are no more; what ended in them is too late.
     floor_s: u64,
     position: Position,
-    leaving: Vec<StoredWindow>,
+    leaving: Leaving,
     lost: u64,
+    row: RowSum,
+}
+
+#[derive(Debug, Default)]
+struct Leaving {
+    windows: Vec<StoredWindow>,
+    breakdowns: Vec<StoredBreakdown>,
 }
 
 impl Settling {
@@ -68,11 +96,61 @@ impl Settling {
         self.lost
     }
 
-    fn leave(&mut self, window: StoredWindow) {
-        if self.leaving.len() < LEAVING_MAX {
-            self.leaving.push(window);
-        } else {
+    /// Takes what has changed of a provider before `to_s`.
+    fn take(&mut self, provider: &mut Provider, names: &NameTable, to_s: u64, sum: &mut Sum) {
+        for begin_s in provider.window.take_changed(to_s) {
+            if self.leaving.windows.len() == LEAVING_MAX {
+                self.lost += 1;
+                continue;
+            }
+            sum.clear();
+            provider.window.sum_into(begin_s, begin_s + STORED_S, sum);
+            self.leaving.windows.push(StoredWindow {
+                provider: provider.name.clone(),
+                begin_s,
+                counts: sum.counts,
+                answered: sum.answered.buckets(),
+                other: sum.other.buckets(),
+                late: sum.late,
+            });
+        }
+        for by in Dimension::ALL {
+            for (key, begin_s) in provider.breakdown.of_mut(by).take_changed(minute_of(to_s)) {
+                provider.breakdown.of(by).sum_into(key, begin_s, begin_s + MINUTE_S, &mut self.row);
+                let (counts, answered) = (self.row.counts, self.row.answered.buckets());
+                self.leave_row(provider, by, names.text(key), begin_s, counts, answered);
+            }
+        }
+    }
+
+    fn leave_row(
+        &mut self,
+        provider: &Provider,
+        by: Dimension,
+        key: &str,
+        begin_s: u64,
+        counts: Counts,
+        answered: Vec<(u16, u64)>,
+    ) {
+        if self.leaving.breakdowns.len() == LEAVING_MAX {
             self.lost += 1;
+            return;
+        }
+        let (provider, key) = (provider.name.clone(), key.to_owned());
+        self.leaving.breakdowns.push(StoredBreakdown { provider, by, key, begin_s, counts, answered });
+    }
+
+    /// Rows for the heaviest sources of bad calls. What loses its row goes on in the other one, so its minutes
+    /// are told again, as nothing.
+    fn replace_rows(&mut self, provider: &mut Provider, names: &NameTable, now_s: u64) {
+        for by in Dimension::ALL {
+            let Some((key, minutes)) = provider.breakdown.of_mut(by).replace_lightest(now_s) else {
+                continue;
+            };
+            let minutes = if self.is_stored { minutes } else { Vec::new() };
+            for begin_s in minutes {
+                self.leave_row(provider, by, names.text(key), begin_s, Counts::default(), Vec::new());
+            }
         }
     }
 }
@@ -83,13 +161,21 @@ impl Fold {
         self.settling.is_stored = true;
         self.settling.position = restored.position.unwrap_or_default();
         for stored in restored.windows {
-            let Fold { providers, registry, names, .. } = self;
-            let Some(at) = providers.by_name(&stored.provider, registry, names) else { continue };
-            let provider = providers.at(at);
+            let Some(at) = self.providers.by_name(&stored.provider, &self.registry) else { continue };
+            let provider = self.providers.at(at);
             provider.window.restore(&stored);
             if stored.counts.of(super::outcome::Outcome::Ok) > 0 {
                 provider.last_ok_ns = provider.last_ok_ns.max(stored.begin_s * 1_000_000_000);
             }
+        }
+        for stored in restored.breakdowns {
+            let Some(at) = self.providers.by_name(&stored.provider, &self.registry) else { continue };
+            let key = match stored.by {
+                Dimension::Operation => self.providers.names.reserved(&stored.key),
+                _ => self.providers.names.free(stored.key.as_bytes()),
+            };
+            let keys = self.providers.at(at).breakdown.of_mut(stored.by);
+            keys.restore(key, stored.begin_s, &stored.counts, &stored.answered);
         }
     }
 
@@ -100,50 +186,38 @@ impl Fold {
 
     /// The windows that have changed since this was last asked, with the journal's position that they contain.
     pub fn changed(&mut self) -> Changed {
-        self.settling.is_stored = true;
-        let mut windows = std::mem::take(&mut self.settling.leaving);
-        let sum = &mut self.sum;
-        for provider in self.providers.list_mut() {
-            take_changed(&provider.name, &mut provider.window, u64::MAX, sum, |window| windows.push(window));
+        let Fold { providers, settling, sum, .. } = self;
+        settling.is_stored = true;
+        for provider in &mut providers.list {
+            settling.take(provider, &providers.names, u64::MAX, sum);
         }
-        Changed { windows, position: self.settling.position }
+        let Leaving { windows, breakdowns } = std::mem::take(&mut settling.leaving);
+        Changed { windows, breakdowns, position: settling.position }
     }
 
     /// Packs the seconds that are over and forgets those that are too old, after 15 minutes by whole windows.
     pub(super) fn settle(&mut self, now_s: u64) {
-        let floor_s = super::window::begin_of(now_s.saturating_sub(SECONDS));
+        let floor_s = begin_of(now_s.saturating_sub(SECONDS));
         let Fold { providers, settling, sum, .. } = self;
         let moves = floor_s > settling.floor_s;
         settling.floor_s = settling.floor_s.max(floor_s);
-        for provider in providers.list_mut() {
+        for provider in &mut providers.list {
             provider.window.settle(now_s);
-            if moves && settling.is_stored {
-                take_changed(&provider.name, &mut provider.window, floor_s, sum, |window| {
-                    settling.leave(window);
-                });
+            if !moves {
+                continue;
             }
+            if settling.is_stored {
+                settling.take(provider, &providers.names, floor_s, sum);
+            }
+            settling.replace_rows(provider, &providers.names, now_s);
             provider.window.forget(floor_s);
+            provider.breakdown.tick(now_s, minute_of(floor_s));
+            provider.exemplars.forget(floor_s);
         }
-    }
-}
-
-fn take_changed(
-    provider: &str,
-    window: &mut Window,
-    to_s: u64,
-    sum: &mut Sum,
-    mut hand: impl FnMut(StoredWindow),
-) {
-    for begin_s in window.take_changed(to_s) {
-        sum.clear();
-        window.sum_into(begin_s, begin_s + STORED_S, sum);
-        hand(StoredWindow {
-            provider: provider.to_owned(),
-            begin_s,
-            counts: sum.counts,
-            answered: sum.answered.buckets(),
-            other: sum.other.buckets(),
-            late: sum.late,
+        providers.tick(now_s, |provider, names| {
+            if settling.is_stored {
+                settling.take(provider, names, u64::MAX, sum);
+            }
         });
     }
 }

@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use opentelemetry_proto::tonic::trace::v1::Span;
 
+use super::super::event::Event;
 use super::super::fixture::{NOW_S, SECOND, batch, config, span};
-use super::super::fold::Event;
 use super::super::observed::{Name, Names};
 use super::super::outcome::Outcome;
 use super::*;
@@ -89,7 +89,11 @@ fn a_restart_from_what_was_stored_ends_with_the_same_sums() {
         if i % 180 == 0 {
             // Killed right after the transaction.
             fold = Fold::new(config(Vec::new()), u64::MAX);
-            fold.restore(Restored { windows: rows.values().cloned().collect(), position: Some(Position(7)) });
+            fold.restore(Restored {
+                windows: rows.values().cloned().collect(),
+                position: Some(Position(7)),
+                ..Restored::default()
+            });
         }
     }
     save(&mut table, &fold.changed());
@@ -106,7 +110,11 @@ fn restored_windows_are_shown_by_ten_seconds_and_go_with_their_time() {
     let mut fold = Fold::new(config(Vec::new()), 0);
     fold.add(&bank(NOW_S - 100));
     let mut again = Fold::new(config(Vec::new()), 0);
-    again.restore(Restored { windows: fold.changed().windows, position: Some(Position(1)) });
+    again.restore(Restored {
+        windows: fold.changed().windows,
+        position: Some(Position(1)),
+        ..Restored::default()
+    });
     assert!(again.changed().windows.is_empty(), "what was read is not written again");
     assert_eq!(again.changed().position, Position(1));
     let series = again.series(NOW, "bank", NOW_S - 200, NOW_S, 1).unwrap();

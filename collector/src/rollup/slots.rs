@@ -32,7 +32,33 @@ impl<T: Default> Slots<T> {
     }
 }
 
+impl<T: Default> Slots<T> {
+    /// Joins the slots before `before` to slots of `step` seconds, which divides it.
+    pub fn coarsen(&mut self, before: u64, step: u64, join: impl Fn(&mut T, T)) {
+        let mut count = self.0.partition_point(|(second, _)| *second < before);
+        if self.0.range(..count).all(|(second, _)| second.is_multiple_of(step)) {
+            return;
+        }
+        let mut coarse: Vec<(u64, T)> = Vec::new();
+        while count > 0
+            && let Some((second, slot)) = self.0.pop_front()
+        {
+            count -= 1;
+            let begin = second / step * step;
+            match coarse.last_mut() {
+                Some((last, sum)) if *last == begin => join(sum, slot),
+                _ => coarse.push((begin, slot)),
+            }
+        }
+        coarse.into_iter().rev().for_each(|slot| self.0.push_front(slot));
+    }
+}
+
 impl<T> Slots<T> {
+    pub fn into_inner(self) -> impl Iterator<Item = (u64, T)> {
+        self.0.into_iter()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -83,6 +83,7 @@ pub struct Call<'a> {
     bytes: &'a [u8],
     pub trace_id: &'a [u8],
     pub span_id: &'a [u8],
+    pub parent_span_id: &'a [u8],
     pub trace_state: &'a [u8],
     pub kind: u64,
     pub name: &'a [u8],
@@ -95,9 +96,11 @@ pub struct Call<'a> {
     pub is_attempt: bool,
     /// A notice that the call has begun; the span proper comes later.
     pub is_pending: bool,
+    /// The notice is a span of its own, under the one that it announces.
+    announces_parent: bool,
 }
 
-/// Reads a span. `None`: not an outgoing call.
+/// Reads a span, or the notice of one. `None`: not an outgoing call.
 #[inline]
 pub fn read(bytes: &[u8]) -> Result<Option<Call<'_>>, Malformed> {
     if !may_be_call(bytes)? {
@@ -106,7 +109,7 @@ pub fn read(bytes: &[u8]) -> Result<Option<Call<'_>>, Malformed> {
     let mut call = Call { bytes, ..Call::default() };
     call.fill()?;
     let is_call = call.kind != kind::INTERNAL || call.peer.provider.get().is_some();
-    Ok((is_call && !call.is_pending).then_some(call))
+    Ok(is_call.then_some(call))
 }
 
 /// Passes over the fields for the kind, which decides whether attributes are opened and may stand behind them.
@@ -144,6 +147,7 @@ impl<'a> Call<'a> {
                 }
                 span::TRACE_ID => self.trace_id = bytes(number, value)?,
                 span::SPAN_ID => self.span_id = bytes(number, value)?,
+                span::PARENT_SPAN_ID => self.parent_span_id = bytes(number, value)?,
                 span::TRACE_STATE => self.trace_state = bytes(number, value)?,
                 span::KIND => self.kind = varint(number, value)?,
                 span::START_TIME => self.start_ns = fixed64(number, value)?,
@@ -190,9 +194,22 @@ impl<'a> Call<'a> {
             Key::GrpcStatus(rank) => evidence.grpc_status.set(rank, Some(value)),
             Key::ErrorType => evidence.error_type = Some(value),
             Key::Attempt => self.is_attempt = matches!(value, Scalar::Bool(true) | Scalar::Text(b"true")),
-            Key::SpanType => self.is_pending |= matches!(value, Scalar::Text(b"pending_span")),
+            Key::SpanType => {
+                self.announces_parent = matches!(value, Scalar::Text(b"pending_span"));
+                self.is_pending |= self.announces_parent;
+            }
             Key::PartialVersion => self.is_pending |= integer(value).is_some_and(|version| version > 0),
         }
+    }
+
+    /// Trace and span; zeros where an id is not of its length, which the mask stage lets pass for nobody.
+    pub fn id(&self) -> ([u8; 16], u64) {
+        id(self.trace_id, self.span_id)
+    }
+
+    /// Of a notice: the id of the span that it announces.
+    pub fn id_of_pending(&self) -> ([u8; 16], u64) {
+        id(self.trace_id, if self.announces_parent { self.parent_span_id } else { self.span_id })
     }
 
     /// The value of one attribute by name: for what the operator's rules ask.
@@ -214,6 +231,10 @@ impl<'a> Call<'a> {
         }
         Ok(found)
     }
+}
+
+fn id(trace_id: &[u8], span_id: &[u8]) -> ([u8; 16], u64) {
+    (trace_id.try_into().unwrap_or_default(), span_id.try_into().map_or(0, u64::from_be_bytes))
 }
 
 fn is_exception(event: &Field<'_>) -> Result<bool, Malformed> {

@@ -29,11 +29,16 @@ fn calls_are_client_and_producer_spans_and_internal_ones_that_name_a_provider() 
 }
 
 #[test]
-fn a_notice_that_a_call_has_begun_is_no_call() {
-    assert!(!is_call(3, "logfire.span_type=pending_span"));
-    assert!(is_call(3, "logfire.span_type=span"));
-    assert!(!is_call(3, "_dd.partial_version=#1"));
-    assert!(is_call(3, "_dd.partial_version=#0"));
+fn a_notice_that_a_call_has_begun_names_the_span_that_it_announces() {
+    let notice = |attributes: &str| {
+        let span =
+            opentelemetry_proto::tonic::trace::v1::Span { parent_span_id: vec![3; 8], ..span(attributes) };
+        fixture::with_call(&span, |call| call.is_pending.then(|| call.id_of_pending().1.to_be_bytes()[0]))
+    };
+    assert_eq!(notice("logfire.span_type=pending_span"), Some(3), "its own id is another's");
+    assert_eq!(notice("_dd.partial_version=#1"), Some(2));
+    assert_eq!(notice("logfire.span_type=span"), None);
+    assert_eq!(notice("_dd.partial_version=#0"), None);
 }
 
 fn attribute(pair: &str, value_first: bool) -> Vec<u8> {

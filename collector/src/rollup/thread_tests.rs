@@ -120,7 +120,8 @@ async fn after_a_restart_each_record_is_in_the_sums_once() {
 
     // The machine was down for an hour; what came in before counts in its own time.
     clock.advance(Duration::from_secs(3600));
-    let restored = Restored { windows: stored.windows, position: Some(stored.position) };
+    let restored =
+        Restored { windows: stored.windows, position: Some(stored.position), ..Restored::default() };
     let second = start(config(Vec::new()), &journal, clock.clone(), Some(restored));
     wait_until("the roll-up is ready again", || second.is_ready());
     let changed = second.changed();
@@ -136,7 +137,7 @@ async fn a_position_of_another_journal_is_not_waited_for() {
     let journal = journal(&dir, &clock);
     append(&journal, 0, 1).await;
     let position = Some(crate::journal::Position(u64::MAX));
-    let restored = Restored { windows: Vec::new(), position };
+    let restored = Restored { position, ..Restored::default() };
     let rollup = start(config(Vec::new()), &journal, clock.clone(), Some(restored));
     wait_until("the roll-up is ready", || rollup.is_ready());
     assert_eq!(calls(&rollup), 100);

@@ -2,7 +2,7 @@
 //! came in late or was kept from before the start, and sums over them.
 
 use super::counts::{Counts, Sample};
-use super::latency::{Compact, Merged, bucket};
+use super::latency::{Compact, Merged};
 use super::settled::{STORED_S, StoredWindow};
 use super::slots::Slots;
 
@@ -58,7 +58,7 @@ impl Slot {
         self.changed = true;
         self.counts.add(sample);
         let histogram = if sample.outcome.is_answer() { &mut self.answered } else { &mut self.other };
-        histogram.add(bucket(sample.duration_ns), sample.calls);
+        histogram.add(sample.bucket, sample.calls);
     }
 
     fn settle(&mut self) {

@@ -10,7 +10,7 @@ use super::feed::Feed;
 use super::{Config, Error, Opened, Store, file, open_for, start};
 use crate::clock::Clock;
 use crate::journal::Position;
-use crate::rollup::{Changed, Counts, Restored, StoredWindow, bucket};
+use crate::rollup::{Changed, Counts, Dimension, Restored, StoredBreakdown, StoredWindow, bucket};
 
 /// 2026-11-22T20:15:00Z
 pub const NOW_S: u64 = 1_795_378_500;
@@ -35,6 +35,13 @@ pub fn window(provider: &str, begin_s: u64, calls: u64) -> StoredWindow {
     StoredWindow { provider: provider.to_owned(), begin_s, counts, answered, other, late: calls % 2 }
 }
 
+/// The same calls to one host, over a minute.
+pub fn breakdown(provider: &str, key: &str, begin_s: u64, calls: u64) -> StoredBreakdown {
+    let StoredWindow { provider, counts, answered, .. } = window(provider, begin_s, calls);
+    let counts = Counts { converted: 0, convertible: 0, ..counts };
+    StoredBreakdown { provider, by: Dimension::Host, key: key.to_owned(), begin_s, counts, answered }
+}
+
 pub fn database() -> (TempDir, Connection) {
     let dir = tempfile::tempdir().unwrap();
     let connection = file::open(&dir.path().join("spanmill.db")).unwrap();
@@ -43,7 +50,7 @@ pub fn database() -> (TempDir, Connection) {
 
 /// What the roll-up would say: whatever a test has put in.
 #[derive(Clone, Default)]
-pub struct Fake(Arc<Mutex<(Vec<StoredWindow>, u64)>>);
+pub struct Fake(Arc<Mutex<(Vec<StoredWindow>, u64)>>, Arc<Mutex<Vec<StoredBreakdown>>>);
 
 impl Fake {
     /// From now on the windows are to be stored, and the position is `position`.
@@ -54,10 +61,21 @@ impl Fake {
     }
 }
 
+impl Fake {
+    /// From now on these are to be stored too.
+    pub fn put_breakdowns(&self, breakdowns: impl IntoIterator<Item = StoredBreakdown>) {
+        self.1.lock().unwrap().extend(breakdowns);
+    }
+}
+
 impl Feed for Fake {
     fn changed(&self) -> Changed {
         let mut inner = self.0.lock().unwrap();
-        Changed { windows: std::mem::take(&mut inner.0), position: Position(inner.1) }
+        Changed {
+            windows: std::mem::take(&mut inner.0),
+            breakdowns: std::mem::take(&mut self.1.lock().unwrap()),
+            position: Position(inner.1),
+        }
     }
     fn is_ready(&self) -> bool {
         true

@@ -6,6 +6,7 @@
 
 pub mod alerts;
 pub mod annotations;
+mod breakdowns;
 pub mod detector;
 mod feed;
 mod file;
@@ -34,7 +35,7 @@ use tokio::sync::oneshot;
 
 use crate::clock::Clock;
 use crate::journal::{Journal, Position};
-use crate::rollup::{Restored, Sum};
+use crate::rollup::{BreakdownTable, Dimension, Restored, Sum};
 use alerts::Alert;
 use annotations::Annotation;
 pub use feed::{Feed, Live};
@@ -136,7 +137,7 @@ fn open_for(
         // Another journal has none of what the windows hold. One that lost its end in a power cut has not all of it;
         // what comes now is after both.
         let position = if of == instance { changed.position.min(end) } else { first };
-        Restored { windows: changed.windows, position: Some(position) }
+        Restored { windows: changed.windows, breakdowns: changed.breakdowns, position: Some(position) }
     });
     let (connection, position) = (Some(connection), restored.position);
     Ok((Opened { path, clock, connection, windows, mutes, set_aside, position, floor_s: 0 }, restored))
@@ -156,6 +157,7 @@ pub fn start(opened: Opened, feed: impl Feed) -> io::Result<Store> {
         connection,
         windows,
         pending: BTreeMap::new(),
+        pending_breakdowns: BTreeMap::new(),
         position,
         position_from_s: 0,
         floor_s,
@@ -232,6 +234,18 @@ impl Store {
     ) -> Result<Option<Vec<T>>, Unavailable> {
         let provider = provider.to_owned();
         self.shared.read(move |connection| query::series(connection, &provider, range, point)).await
+    }
+
+    /// One provider by one dimension over whole minutes; `None`: nothing is stored of it.
+    pub async fn breakdown(
+        &self,
+        provider: &str,
+        by: Dimension,
+        from_s: u64,
+        to_s: u64,
+    ) -> Result<Option<BreakdownTable>, Unavailable> {
+        let provider = provider.to_owned();
+        self.shared.read(move |connection| breakdowns::table(connection, &provider, by, from_s, to_s)).await
     }
 
     /// Every provider over one stretch of time, in `each`'s words.

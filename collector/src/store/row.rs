@@ -4,7 +4,7 @@ use rusqlite::{Connection, Row, params};
 
 use super::file::Error;
 use super::hdr::Codec;
-use crate::rollup::{Counts, Sum};
+use crate::rollup::{Counts, Sum, middle_ns};
 
 /// Tables by the length of their windows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,21 +57,27 @@ pub fn add(sum: &mut Sum, row: &Row<'_>, first: usize, codec: &mut Codec) -> Res
     Ok(())
 }
 
-/// Writes `sum` over whatever is stored of that window.
+/// What a row is made of: counts, and histograms as buckets with counts, ascending.
+#[derive(Debug, Clone, Copy)]
+pub struct Windowed<'a> {
+    pub counts: &'a Counts,
+    pub late: u64,
+    pub answered: &'a [(u16, u64)],
+    pub other: &'a [(u16, u64)],
+}
+
+/// Writes a window over whatever is stored of it.
 pub fn put(
-    sum: &Sum,
+    window: Windowed<'_>,
     connection: &Connection,
     level: Level,
     provider: i64,
     begin_s: u64,
     codec: &mut Codec,
 ) -> Result<(), Error> {
-    let Sum { counts, answered, other, late } = sum;
-    let at = |histogram: Option<[u64; 3]>, which: usize| {
-        histogram.map(|found| integer(found[which].min(counts.max_ns)))
-    };
-    let quantiles = answered.quantiles([0.5, 0.95, 0.99]);
-    let other_p95 = other.quantiles([0.95]).map(|[p95]| integer(p95.min(counts.max_ns)));
+    let Windowed { counts, late, answered, other } = window;
+    let [p50, p95, p99] = quantiles(answered, [0.5, 0.95, 0.99], counts.max_ns);
+    let [other_p95] = quantiles(other, [0.95], counts.max_ns);
     let [ok, declined, client_fault, failed, timeout, connect, cancelled] = counts.by_outcome.map(integer);
     connection.prepare_cached(insert(level))?.execute(params![
         provider,
@@ -86,17 +92,37 @@ pub fn put(
         integer(counts.attempts),
         integer(counts.converted),
         integer(counts.convertible),
-        integer(*late),
+        integer(late),
         integer(counts.sum_ns),
         integer(counts.max_ns),
-        at(quantiles, 0),
-        at(quantiles, 1),
-        at(quantiles, 2),
+        p50,
+        p95,
+        p99,
         other_p95,
-        codec.encode(answered.buckets().into_iter()),
-        codec.encode(other.buckets().into_iter()),
+        codec.encode(answered.iter().copied()),
+        codec.encode(other.iter().copied()),
     ])?;
     Ok(())
+}
+
+/// The durations in ns at `quantiles` (ascending, nearest rank), none above the longest; `None` without a value.
+pub fn quantiles<const N: usize>(
+    buckets: &[(u16, u64)],
+    quantiles: [f64; N],
+    max_ns: u64,
+) -> [Option<i64>; N] {
+    let total: u64 = buckets.iter().map(|(_, count)| count).sum();
+    let mut next = buckets.iter();
+    let (mut seen, mut at) = (0, 0);
+    quantiles.map(|quantile| {
+        let rank = ((quantile * total as f64).ceil() as u64).max(1);
+        while seen < rank {
+            let (bucket, count) = next.next()?;
+            seen += count;
+            at = middle_ns(*bucket);
+        }
+        Some(integer(at.min(max_ns)))
+    })
 }
 
 fn insert(level: Level) -> &'static str {
@@ -120,4 +146,25 @@ fn insert(level: Level) -> &'static str {
 /// SQLite's integers have a sign; what does not fit is 292 years of waiting.
 pub fn integer(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::rollup::{Merged, bucket};
+
+    proptest! {
+        #[test]
+        fn quantiles_of_buckets_are_those_of_the_roll_up(
+            counts in proptest::collection::btree_map(0..10_000_000_000u64, 1..50u64, 0..40),
+        ) {
+            let mut merged = Merged::default();
+            counts.iter().for_each(|(ns, count)| merged.add(bucket(*ns), *count));
+            let want = merged.quantiles([0.5, 0.95, 0.99]).map(|found| found.map(integer));
+            let found = quantiles(&merged.buckets(), [0.5, 0.95, 0.99], u64::MAX);
+            prop_assert_eq!(found, want.map_or([None; 3], |want| want.map(Some)));
+        }
+    }
 }

@@ -58,6 +58,30 @@ CREATE TABLE windows_1m (
     PRIMARY KEY (provider, begin_s)
 ) STRICT, WITHOUT ROWID;
 
+-- One provider over a minute by one dimension: 0 operation, 1 host, 2 service, 3 endpoint. Clustered by time: what
+-- changes lies together.
+CREATE TABLE breakdowns (
+    begin_s      INTEGER NOT NULL,
+    provider     INTEGER NOT NULL REFERENCES providers (id),
+    dimension    INTEGER NOT NULL,
+    key          TEXT NOT NULL,
+    ok           INTEGER NOT NULL,
+    declined     INTEGER NOT NULL,
+    client_fault INTEGER NOT NULL,
+    failed       INTEGER NOT NULL,
+    timeout      INTEGER NOT NULL,
+    connect      INTEGER NOT NULL,
+    cancelled    INTEGER NOT NULL,
+    attempts     INTEGER NOT NULL,
+    sum_ns       INTEGER NOT NULL,
+    max_ns       INTEGER NOT NULL,
+    p50_ns       INTEGER,
+    p95_ns       INTEGER,
+    p99_ns       INTEGER,
+    answered     BLOB,
+    PRIMARY KEY (begin_s, provider, dimension, key)
+) STRICT, WITHOUT ROWID;
+
 -- How far the journal is part of the windows; written in one transaction with them.
 CREATE TABLE checkpoint (
     one      INTEGER PRIMARY KEY CHECK (one = 1),
@@ -161,6 +185,23 @@ SELECT
     max_ns / 1e6 AS max_ms,
     sum_ns / 1e6 AS sum_ms
 FROM windows_10s JOIN providers ON providers.id = windows_10s.provider;
+
+CREATE VIEW breakdown_minutes AS
+SELECT
+    providers.name AS provider,
+    CASE dimension WHEN 0 THEN 'operation' WHEN 1 THEN 'host' WHEN 2 THEN 'service' ELSE 'endpoint' END AS dimension,
+    key,
+    strftime('%Y-%m-%dT%H:%M:%SZ', begin_s, 'unixepoch') AS minute,
+    begin_s,
+    ok + declined + client_fault + failed + timeout + connect + cancelled AS calls,
+    ok, declined, client_fault, failed, timeout, connect, cancelled,
+    (failed + timeout + connect) * 1.0 / nullif(ok + declined + failed + timeout + connect, 0) AS failure_ratio,
+    p50_ns / 1e6 AS p50_ms,
+    p95_ns / 1e6 AS p95_ms,
+    p99_ns / 1e6 AS p99_ms,
+    max_ns / 1e6 AS max_ms,
+    sum_ns / 1e6 AS sum_ms
+FROM breakdowns JOIN providers ON providers.id = breakdowns.provider;
 
 CREATE VIEW incidents AS
 SELECT

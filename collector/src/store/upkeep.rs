@@ -21,6 +21,7 @@ const DAY_S: u64 = 86_400;
 
 /// How long rows are kept.
 pub const TEN_SECONDS_S: u64 = DAY_S;
+pub const BREAKDOWNS_S: u64 = 7 * DAY_S;
 pub const MINUTES_S: u64 = 30 * DAY_S;
 const INPUT_S: u64 = 30 * DAY_S;
 /// Thirteen months, so that last year's same month can be looked at.
@@ -36,6 +37,8 @@ const WINDOWS_10S: &str = "DELETE FROM windows_10s WHERE (provider, begin_s) IN 
     SELECT provider, begin_s FROM providers CROSS JOIN windows_10s ON provider = id AND begin_s < ?1 LIMIT ?2)";
 const WINDOWS_1M: &str = "DELETE FROM windows_1m WHERE (provider, begin_s) IN (
     SELECT provider, begin_s FROM providers CROSS JOIN windows_1m ON provider = id AND begin_s < ?1 LIMIT ?2)";
+const BREAKDOWNS: &str = "DELETE FROM breakdowns WHERE (begin_s, provider, dimension, key) IN (
+    SELECT begin_s, provider, dimension, key FROM breakdowns WHERE begin_s < ?1 LIMIT ?2)";
 const INPUT: &str = "DELETE FROM detector_input WHERE (provider, hour_s, part) IN (
     SELECT provider, hour_s, part FROM providers CROSS JOIN detector_input ON provider = id AND hour_s < ?1 LIMIT ?2)";
 const VERDICTS: &str = "DELETE FROM verdicts WHERE id IN (
@@ -49,7 +52,8 @@ const OUTBOX: &str =
 const PROVIDERS: &str = "DELETE FROM providers WHERE id IN (
     SELECT id FROM providers WHERE NOT EXISTS (SELECT 1 FROM windows_1m WHERE provider = id)
         AND NOT EXISTS (SELECT 1 FROM windows_10s WHERE provider = id)
-        AND NOT EXISTS (SELECT 1 FROM detector_input WHERE provider = id) LIMIT ?2)";
+        AND NOT EXISTS (SELECT 1 FROM detector_input WHERE provider = id)
+        AND id NOT IN (SELECT provider FROM breakdowns) LIMIT ?2)";
 
 /// What a step let go of.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -95,13 +99,22 @@ impl Upkeep {
             return Ok(Forgotten::default());
         };
         let mut before_s = now_s.saturating_sub(*kept_s);
-        if *delete == WINDOWS_1M && bytes(connection)? > self.bytes_max {
-            let oldest = oldest_minute(connection)?;
-            tracing::warn!(
-                "store: larger than {} bytes, so the oldest day goes before its time",
-                self.bytes_max
-            );
-            before_s = before_s.max(oldest + DAY_S);
+        let oldest = match *delete {
+            BREAKDOWNS => oldest_breakdown,
+            WINDOWS_1M => oldest_minute,
+            _ => |_: &Connection| Ok(0),
+        };
+        // Breakdowns come first, and what they give back is seen before minutes are asked for it.
+        if matches!(*delete, BREAKDOWNS | WINDOWS_1M) && bytes(connection)? > self.bytes_max {
+            let oldest_s = oldest(connection)?;
+            let day_s = (oldest_s / DAY_S + 1) * DAY_S;
+            if oldest_s > 0 && day_s < now_s.saturating_sub(DAY_S) {
+                tracing::warn!(
+                    "store: larger than {} bytes, so the oldest day of it goes early",
+                    self.bytes_max
+                );
+                before_s = before_s.max(day_s);
+            }
         }
         let mut statement = connection.prepare_cached(delete)?;
         let deleted = match statement.parameter_count() {
@@ -114,8 +127,9 @@ impl Upkeep {
     }
 }
 
-const STEPS: [(&str, u64); 8] = [
+const STEPS: [(&str, u64); 9] = [
     (WINDOWS_10S, TEN_SECONDS_S),
+    (BREAKDOWNS, BREAKDOWNS_S),
     (WINDOWS_1M, MINUTES_S),
     (INPUT, INPUT_S),
     (VERDICTS, EVENTS_S),
@@ -124,6 +138,12 @@ const STEPS: [(&str, u64); 8] = [
     (OUTBOX, OUTBOX_S),
     (PROVIDERS, 0),
 ];
+
+fn oldest_breakdown(connection: &Connection) -> Result<u64, Error> {
+    let oldest: Option<i64> =
+        connection.query_row("SELECT min(begin_s) FROM breakdowns", [], |row| row.get(0))?;
+    Ok(oldest.unwrap_or(0).max(0) as u64)
+}
 
 fn oldest_minute(connection: &Connection) -> Result<u64, Error> {
     let oldest = "SELECT min((SELECT min(begin_s) FROM windows_1m WHERE provider = id)) FROM providers";
@@ -214,6 +234,11 @@ mod tests {
         settle(&mut upkeep, &connection);
         let oldest = oldest_minute(&connection).unwrap();
         assert_eq!((count(&connection, "windows_1m"), (NOW_S - oldest) / DAY_S), (2, 5));
+        // The last day stays whatever its size.
+        for _ in 0..3 {
+            settle(&mut upkeep, &connection);
+        }
+        assert_eq!(count(&connection, "windows_1m"), 1);
     }
 
     #[test]

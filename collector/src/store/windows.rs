@@ -4,11 +4,12 @@ use std::collections::{BTreeSet, HashMap};
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
+use super::breakdowns;
 use super::file::Error;
 use super::hdr::Codec;
-use super::row::{self, COLUMNS, Level, integer};
+use super::row::{self, COLUMNS, Level, Windowed, integer};
 use crate::journal::Position;
-use crate::rollup::{Changed, STORED_S, StoredWindow, Sum};
+use crate::rollup::{Changed, STORED_S, StoredBreakdown, StoredWindow, Sum};
 
 /// How far back a call may end that a record brings: the roll-up counts nothing that is older.
 const REACH_S: u64 = 15 * 60;
@@ -40,12 +41,13 @@ impl Windows {
         for window in windows {
             let provider = self.provider(transaction, &window.provider)?;
             minutes.insert((provider, window.begin_s / 60 * 60));
-            self.sum.clear();
-            self.sum.late = window.late;
-            self.sum.counts = window.counts;
-            window.answered.iter().for_each(|&(bucket, count)| self.sum.answered.add(bucket, count));
-            window.other.iter().for_each(|&(bucket, count)| self.sum.other.add(bucket, count));
-            row::put(&self.sum, transaction, Level::TenSeconds, provider, window.begin_s, &mut self.codec)?;
+            let row = Windowed {
+                counts: &window.counts,
+                late: window.late,
+                answered: &window.answered,
+                other: &window.other,
+            };
+            row::put(row, transaction, Level::TenSeconds, provider, window.begin_s, &mut self.codec)?;
         }
         minutes.into_iter().try_for_each(|(provider, begin_s)| self.minute(transaction, provider, begin_s))
     }
@@ -60,7 +62,23 @@ impl Windows {
         while let Some(row) = rows.next()? {
             row::add(&mut self.sum, row, 0, &mut self.codec)?;
         }
-        row::put(&self.sum, transaction, Level::Minute, provider, begin_s, &mut self.codec)
+        let Sum { counts, answered, other, late } = &self.sum;
+        let (answered, other) = (answered.buckets(), other.buckets());
+        let row = Windowed { counts, late: *late, answered: &answered, other: &other };
+        row::put(row, transaction, Level::Minute, provider, begin_s, &mut self.codec)
+    }
+
+    /// Writes breakdowns over what is stored of them; one without calls goes.
+    pub fn write_breakdowns<'a>(
+        &mut self,
+        transaction: &Transaction<'_>,
+        breakdowns: impl Iterator<Item = &'a StoredBreakdown>,
+    ) -> Result<(), Error> {
+        for one in breakdowns {
+            let provider = self.provider(transaction, &one.provider)?;
+            breakdowns::put(transaction, provider, one, &mut self.codec)?;
+        }
+        Ok(())
     }
 
     fn provider(&mut self, connection: &Connection, name: &str) -> Result<i64, Error> {
@@ -85,9 +103,11 @@ impl Windows {
         let Some((instance, position, at_s)): Option<([u8; 16], i64, i64)> = found else { return Ok(None) };
         // Records after the position arrived after the checkpoint, which may be long ago by now.
         let newest_s = now_s.min(at_s.max(0) as u64);
-        let windows = self.since(connection, newest_s.saturating_sub(REACH_S + STORED_S))?;
+        let since_s = newest_s.saturating_sub(REACH_S + STORED_S);
+        let windows = self.since(connection, since_s)?;
+        let breakdowns = breakdowns::since(connection, since_s / 60 * 60, &mut self.codec)?;
         let position = Position(position.max(0) as u64);
-        Ok(Some((Instance::from_le_bytes(instance), Changed { windows, position })))
+        Ok(Some((Instance::from_le_bytes(instance), Changed { windows, breakdowns, position })))
     }
 
     pub fn since(&mut self, connection: &Connection, begin_s: u64) -> Result<Vec<StoredWindow>, Error> {

@@ -18,7 +18,7 @@ use super::upkeep::Upkeep;
 use super::windows::{self, Windows};
 use crate::clock::Clock;
 use crate::journal::Position;
-use crate::rollup::{Changed, StoredWindow};
+use crate::rollup::{Changed, Dimension, StoredBreakdown, StoredWindow};
 
 /// At most this much is read from the journal again after a crash, in time and in bytes.
 const CHECKPOINT: Duration = Duration::from_secs(10);
@@ -28,6 +28,9 @@ const TICK: Duration = Duration::from_secs(1);
 /// Windows that wait for a disk that takes no writes: an hour and a half of 70 providers, some 30 MiB. Beyond it the
 /// oldest go and are counted; the roll-up has them on the board all the same.
 const PENDING_MAX: usize = 40_000;
+/// Breakdowns that wait for it: a quarter of an hour of 2,500 keys in use, about as much. They go without a count: what is
+/// told of the next minutes is whole again.
+const PENDING_BREAKDOWNS_MAX: usize = 40_000;
 /// A store that begins anew in a running daemon lacks what was written before. Until the journal's last 15 minutes lie
 /// after that moment a restart must read them, so no position is written.
 const WITHOUT_POSITION_S: u64 = 16 * 60;
@@ -50,6 +53,8 @@ pub struct Writer {
     pub windows: Windows,
     /// Windows that are not committed yet, by time.
     pub pending: BTreeMap<(u64, String), StoredWindow>,
+    /// The same of breakdowns.
+    pub pending_breakdowns: BTreeMap<(u64, String, Dimension, String), StoredBreakdown>,
     /// The last one committed; `None`: none ever was.
     pub position: Option<Position>,
     pub position_from_s: u64,
@@ -106,22 +111,13 @@ impl Writer {
         if self.position.is_none() && !self.feed.is_ready() {
             return;
         }
-        let Changed { windows, position } = self.feed.changed();
-        let mut lost = 0;
-        for window in windows {
-            match window.begin_s >= self.floor_s {
-                true => drop(self.pending.insert((window.begin_s, window.provider.clone()), window)),
-                false => lost += 1,
-            }
-        }
-        while self.pending.len() > PENDING_MAX {
-            self.pending.pop_first();
-            lost += 1;
-        }
+        let Changed { windows, breakdowns, position } = self.feed.changed();
+        let lost = self.hold(windows, breakdowns);
         let written = self.pending.len() as u64;
         let result = self.commit(position);
         if result.is_ok() {
             self.pending.clear();
+            self.pending_breakdowns.clear();
             self.position = Some(position);
         }
         self.shared.checkpoint(&result, written, lost, self.pending.len(), &self.path);
@@ -131,6 +127,29 @@ impl Writer {
         }
     }
 
+    /// Keeps what is to be written until it is; how many windows there was no room for, or no use.
+    fn hold(&mut self, windows: Vec<StoredWindow>, breakdowns: Vec<StoredBreakdown>) -> u64 {
+        let mut lost = 0;
+        for window in windows {
+            match window.begin_s >= self.floor_s {
+                true => drop(self.pending.insert((window.begin_s, window.provider.clone()), window)),
+                false => lost += 1,
+            }
+        }
+        for one in breakdowns.into_iter().filter(|one| one.begin_s >= self.floor_s) {
+            let key = (one.begin_s, one.provider.clone(), one.by, one.key.clone());
+            self.pending_breakdowns.insert(key, one);
+        }
+        while self.pending.len() > PENDING_MAX {
+            self.pending.pop_first();
+            lost += 1;
+        }
+        while self.pending_breakdowns.len() > PENDING_BREAKDOWNS_MAX {
+            self.pending_breakdowns.pop_first();
+        }
+        lost
+    }
+
     fn commit(&mut self, position: Position) -> Result<(), Error> {
         let now_s = self.clock.unix_ns() / 1_000_000_000;
         if self.connection.is_none() {
@@ -138,11 +157,13 @@ impl Writer {
             self.shared.put_mutes(mutes::newest(&connection)?);
             self.connection = Some(connection);
         }
-        let Writer { connection: Some(connection), windows, pending, feed, .. } = self else {
+        let Writer { connection: Some(connection), windows, pending, pending_breakdowns, feed, .. } = self
+        else {
             return Ok(());
         };
         let transaction = connection.transaction()?;
         windows.write(&transaction, pending.values())?;
+        windows.write_breakdowns(&transaction, pending_breakdowns.values())?;
         if now_s >= self.position_from_s {
             windows::checkpoint(&transaction, feed.instance(), position, now_s)?;
         }

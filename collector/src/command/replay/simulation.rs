@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use super::line::{Line, Wrong};
 use crate::detect::{self, Alert, Change, Detector, Scope};
-use crate::rollup::fold::{Event, Fold};
+use crate::rollup::Event;
+use crate::rollup::fold::Fold;
 use crate::rollup::outcome::Outcome;
 use crate::rollup::{self, Open, Texts};
 

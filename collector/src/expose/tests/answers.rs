@@ -58,6 +58,14 @@ async fn errors_say_what_is_wrong_and_what_to_do() {
     for path in ["/api/v1/nothing", "/api/", "/api/v2/providers", "/api/v1/providers/../../etc/passwd"] {
         check(path, 404, &format!("nothing is at {path}"), begins).await;
     }
+    for path in ["breakdown", "exemplars", "heatmap"] {
+        check(&format!("/api/v1/providers/nobody/{path}"), 404, "no provider 'nobody'", known).await;
+    }
+    let dimensions = "use by=operation, host, service or endpoint";
+    check("/api/v1/providers/sberbank/breakdown?by=card", 400, "unknown dimension 'card'", dimensions).await;
+    let kinds = "use kind=slow, failed or recent";
+    check("/api/v1/providers/sberbank/exemplars?kind=fast", 400, "unknown kind 'fast'", kinds).await;
+    check("/api/v1/providers/sberbank/exemplars?window=x", 400, "unknown window 'x'", units).await;
     let posted = daemon.ask(Method::POST, "/api/v1/providers", &[]).await;
     assert_eq!((posted.status.as_u16(), keys(&posted.json()).len()), (405, 2));
 }
@@ -84,7 +92,8 @@ async fn a_series_has_the_points_of_its_range() {
 async fn the_sums_of_each_destination_add_up_to_what_was_received() {
     let answer = daemon(Known::new().await).get("/api/v1/stats").await.json();
     let want = "received rejected invalid_spans masked clients rolled_up late backwards name_conflicts \
-                unreadable_batches missed journal store destinations notifiers";
+                open_calls_lost providers_replaced unsaved_windows clock_skew_s unreadable_batches missed journal \
+                store destinations notifiers";
     assert_eq!(keys(&answer), sorted(want));
     assert_eq!(answer["rejected"]["too_large"], 1);
     assert_eq!(answer["late"], serde_json::json!({ "late": 4, "too_late": 1, "from_the_future": 0 }));
@@ -212,4 +221,39 @@ async fn the_page_is_served_under_the_same_guard() {
         assert!(policy.contains("script-src 'self'"), "the page's own policy stands: {policy}");
     }
     assert_eq!(daemon.ask(Method::GET, "/", &[("host", "evil.example")]).await.status, 421);
+}
+
+#[tokio::test]
+async fn one_provider_is_told_by_its_parts_and_by_calls_to_look_at() {
+    let daemon = daemon_with(Known::new().await, Some("http://jaeger:16686"));
+    let table = daemon.get("/api/v1/providers/sberbank/breakdown?by=endpoint&window=60s").await.json();
+    assert_eq!(keys(&table), ["by", "lost_keys", "other", "rows"]);
+    assert_eq!((&table["by"], &table["lost_keys"]), (&Value::from("endpoint"), &Value::from(3)));
+    assert_eq!(keys(&table["rows"][0]), sorted("key count share failure_ratio p50_ms p95_ms p99_ms"));
+    assert_eq!(keys(&table["other"]), sorted("count share failure_ratio p50_ms p95_ms p99_ms"));
+    let found = daemon.get("/api/v1/providers/sberbank/exemplars?kind=failed&window=15m").await.json();
+    let want = "trace_id span_id at operation service host ms outcome jaeger_url";
+    assert_eq!((keys(&found), keys(&found["exemplars"][0])), (vec!["exemplars"], sorted(want)));
+    assert_eq!(found["exemplars"][0]["operation"], "Failed");
+    let url = "http://jaeger:16686/trace/4bf92f3577b34da6a3ce929d0e0e4736";
+    assert_eq!(found["exemplars"][0]["jaeger_url"], url);
+    let map = daemon.get("/api/v1/providers/sberbank/heatmap?step=60s").await.json();
+    assert_eq!((keys(&map), &map["step_s"]), (vec!["bounds_ms", "columns", "step_s"], &Value::from(60)));
+    assert_eq!(keys(&map["columns"][0]), ["counts", "failed", "t", "timeout"]);
+    let peers = daemon.get("/api/v1/unmapped").await.json();
+    assert_eq!(keys(&peers["peers"][0]), ["count", "peer", "rule", "services"]);
+}
+
+#[tokio::test]
+async fn a_reload_says_what_came_of_it() {
+    let daemon = daemon(Known::new().await);
+    assert_eq!(daemon.ask(Method::GET, "/-/reload", &[]).await.status, 405);
+    let done = daemon.ask(Method::POST, "/-/reload", &[]).await;
+    assert_eq!((done.status.as_u16(), done.json()), (200, serde_json::json!({ "reloaded": true })));
+    *daemon.facts.reload.lock().unwrap() = Err("spanmill.toml:2: unknown key".to_owned());
+    let refused = daemon.ask(Method::POST, "/-/reload", &[]).await;
+    assert_eq!(
+        (refused.status.as_u16(), &refused.json()["error"]),
+        (400, &Value::from("spanmill.toml:2: unknown key"))
+    );
 }

@@ -73,7 +73,23 @@ fn sample(line: &str) -> (Id, f64) {
         rest = &rest[1..];
     }
     let value = rest.strip_prefix(' ').expect("a space before the value");
+    let value = match value.split_once(" # ") {
+        Some((value, exemplar)) => {
+            check_exemplar(name, exemplar);
+            value
+        }
+        None => value,
+    };
     ((name.to_owned(), labels), value.parse().unwrap_or_else(|_| panic!("value: {line}")))
+}
+
+/// `{labels} value time`, beside a bucket and of at most 128 characters.
+fn check_exemplar(name: &str, exemplar: &str) {
+    assert!(name.ends_with("_bucket"), "an exemplar beside {name}");
+    let (labels, numbers) = exemplar.split_once("} ").expect("labels, value, time");
+    assert!(labels.starts_with("{trace_id=\"") && labels.len() < 128, "{exemplar}");
+    let numbers: Vec<f64> = numbers.split(' ').map(|number| number.parse().unwrap()).collect();
+    assert_eq!(numbers.len(), 2, "{exemplar}");
 }
 
 /// A label value up to its closing quote, and what follows.
@@ -160,6 +176,10 @@ async fn metrics_keep_the_rules_of_both_formats_and_the_promised_names() {
         [("accept", "application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.3")];
     let open = daemon.ask(Method::GET, "/metrics", &accept).await;
     assert_eq!(open.header("content-type"), "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    assert!(!std::str::from_utf8(&text.body).unwrap().contains(" # "), "the text format has no exemplars");
+    let bucket = "outcome=\"ok\",le=\"0.25\"} 3 # {trace_id=\"4bf92f3577b34da6a3ce929d0e0e4736\",\
+                  span_id=\"0101010101010101\"} 0.2 1795378502.250\n";
+    assert_eq!(std::str::from_utf8(&open.body).unwrap().matches(bucket).count(), 2, "one for each provider");
     let text = parse(std::str::from_utf8(&text.body).unwrap(), false);
     let open = parse(std::str::from_utf8(&open.body).unwrap(), true);
     let is_timeless = |id: &&Id| id.0 != "spanmill_store_lag_seconds";
@@ -197,6 +217,9 @@ async fn metrics_keep_the_rules_of_both_formats_and_the_promised_names() {
         ("spanmill_store_errors_total", &[], 0.0),
         ("spanmill_store_refused_total", &[], 0.0),
         ("spanmill_store_set_aside_total", &[], 0.0),
+        ("spanmill_clock_skew_seconds", &[("host", "h9")], 599.5),
+        ("spanmill_provider_in_flight_older", &[("provider", "sberbank"), ("seconds", "1")], 4.0),
+        ("spanmill_provider_in_flight_older", &[("provider", "sberbank"), ("seconds", "5")], 0.0),
         ("spanmill_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1.0),
     ] {
         assert_eq!(text.value(name, labels), Some(want), "{name}{labels:?}");
@@ -207,7 +230,7 @@ async fn metrics_keep_the_rules_of_both_formats_and_the_promised_names() {
 async fn metrics_are_well_formed_before_anything_has_happened() {
     let mut facts = Known::new().await;
     facts.board.send_replace(Arc::default());
-    facts.totals = vec![Totals { provider: "idle".to_owned(), calls: Vec::new(), durations: Vec::new() }];
+    facts.totals = vec![Totals { calls: Vec::new(), durations: Vec::new(), ..totals("idle") }];
     let text = daemon(facts).get("/metrics").await;
     let text = String::from_utf8(text.body.to_vec()).unwrap();
     assert!(!text.contains("_bucket"));

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::*;
 use crate::rollup::StoredWindow;
 use crate::store::alerts::Alert;
-use crate::store::fixture::window;
+use crate::store::fixture::{breakdown, window};
 
 fn document() -> Value {
     serde_json::from_str(include_str!("../openapi.json")).unwrap()
@@ -179,6 +179,9 @@ fn requests() -> Vec<(Method, &'static str, String, Option<Value>)> {
     let providers = "/api/v1/providers";
     let series = "/api/v1/providers/{name}/series";
     let mute = "/api/v1/providers/{name}/mute";
+    let breakdown = "/api/v1/providers/{name}/breakdown";
+    let exemplars = "/api/v1/providers/{name}/exemplars";
+    let heatmap = "/api/v1/providers/{name}/heatmap";
     let notes = "/api/v1/annotations";
     let trace = "/api/v1/traces/{trace_id}";
     let wish = json!({ "for": "1h", "reason": "maintenance", "by": "anna" });
@@ -199,6 +202,19 @@ fn requests() -> Vec<(Method, &'static str, String, Option<Value>)> {
         get(series, &format!("/api/v1/providers/sberbank/series?from={}", NOW_S - 7200)),
         get(series, "/api/v1/providers/sberbank/series?from=noon"),
         get(series, "/api/v1/providers/nobody/series"),
+        get(breakdown, "/api/v1/providers/sberbank/breakdown?by=endpoint"),
+        get(breakdown, "/api/v1/providers/sberbank/breakdown?by=host&window=7d"),
+        get(breakdown, "/api/v1/providers/sberbank/breakdown?by=x"),
+        get(breakdown, "/api/v1/providers/nobody/breakdown"),
+        get(exemplars, "/api/v1/providers/sberbank/exemplars"),
+        get(exemplars, "/api/v1/providers/sberbank/exemplars?kind=x"),
+        get(exemplars, "/api/v1/providers/nobody/exemplars"),
+        get(heatmap, "/api/v1/providers/sberbank/heatmap"),
+        get(heatmap, &format!("/api/v1/providers/sberbank/heatmap?from={}", NOW_S - 7200)),
+        get(heatmap, "/api/v1/providers/sberbank/heatmap?from=noon"),
+        get(heatmap, "/api/v1/providers/nobody/heatmap"),
+        get("/api/v1/unmapped", "/api/v1/unmapped"),
+        post("/-/reload", "/-/reload", json!({})),
         get("/api/v1/alerts", "/api/v1/alerts?state=firing"),
         get("/api/v1/alerts", "/api/v1/alerts?state=x"),
         get(trace, "/api/v1/traces/4bf92f3577b34da6a3ce929d0e0e4736"),
@@ -220,6 +236,7 @@ async fn every_answer_is_as_described() {
     let stored: Vec<StoredWindow> =
         (1..=300).map(|i| window("sberbank", NOW_S / 10 * 10 - 10 * i, 4)).collect();
     facts.feed.put(stored, 1);
+    facts.feed.put_breakdowns([breakdown("sberbank", "h1", NOW_S / 60 * 60 - 3600, 4)]);
     facts.store.checkpoint().await;
     facts.store.put_alert(alert()).wait().await.unwrap();
     let daemon = daemon(facts);
@@ -232,6 +249,9 @@ async fn every_answer_is_as_described() {
     daemon.facts.draining.store(true, Ordering::Relaxed);
     let answer = daemon.get("/readyz").await;
     seen.insert(hold(&document, &Method::GET, "/readyz", "/readyz", &answer));
+    *daemon.facts.reload.lock().unwrap() = Err("spanmill.toml:3: rollup: what is this?".to_owned());
+    let answer = daemon.send(Method::POST, "/-/reload", Some(&json!({}))).await;
+    seen.insert(hold(&document, &Method::POST, "/-/reload", "/-/reload", &answer));
     let head = daemon.begin(Method::GET, "/api/v1/events", &[]).await;
     assert_eq!(head.headers()["content-type"], "text/event-stream");
     seen.insert("get /api/v1/events 200".to_owned());

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::clock::Clock;
-use crate::expose::{Sources, start};
+use crate::expose::{Reload, Sources, start};
 use crate::journal::{Durability, Journal};
 use crate::rollup::registry;
 use crate::store;
@@ -49,6 +49,7 @@ fn sources(dir: &TempDir) -> (Journal, Sources) {
         outcomes: Arc::default(),
         clock,
         draining: Arc::default(),
+        reload: Reload::new(|| Ok(())),
     };
     (journal, sources)
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::rollup::StoredWindow;
-use crate::store::fixture::window;
+use crate::store::fixture::{breakdown, window};
 
 /// Four calls in each 10 s of the last three hours, and a provider that the board no longer knows.
 async fn three_hours() -> Daemon {
@@ -125,4 +125,32 @@ async fn a_write_that_makes_no_sense_is_refused_with_the_reason() {
     let page = [("content-type", "application/json"), ("origin", "http://evil.example")];
     assert_eq!(daemon.ask(Method::POST, notes, &page).await.status, 403);
     assert_eq!(daemon.ask(Method::DELETE, notes, &[]).await.status, 405);
+}
+
+#[tokio::test]
+async fn a_heat_map_and_a_breakdown_of_hours_come_out_of_the_store() {
+    let facts = Known::new().await;
+    let minute = NOW_S / 60 * 60;
+    facts.feed.put((1..=720).map(|i| window("sberbank", NOW_S / 10 * 10 - 10 * i, 4)), 1);
+    facts.feed.put_breakdowns((0..120).map(|i| breakdown("sberbank", "h7", minute - 60 * i, 4)));
+    facts.store.checkpoint().await;
+    let daemon = daemon(facts);
+    let path = format!("/api/v1/providers/sberbank/heatmap?from={}&step=10m", NOW_S - 7200);
+    let map = daemon.get(&path).await.json();
+    let columns = map["columns"].as_array().unwrap();
+    assert_eq!((map["step_s"].as_u64(), columns.len()), (Some(600), 13));
+    // Of four calls of 1 to 4 ms the first failed.
+    let sum = |key: &str| columns.iter().map(|column| column[key].as_u64().unwrap()).sum::<u64>();
+    assert_eq!((sum("failed"), sum("timeout")), (720, 0));
+    let counts = columns[6]["counts"].as_array().unwrap();
+    assert_eq!(counts.len(), map["bounds_ms"].as_array().unwrap().len());
+    assert_eq!(counts[..6], [0, 0, 60, 0, 120, 0].map(Value::from), "2 ms; 3 and 4 ms");
+
+    let table = daemon.get("/api/v1/providers/sberbank/breakdown?by=host&window=2h").await.json();
+    assert_eq!((&table["rows"][0]["key"], &table["rows"][0]["count"]), (&json!("h7"), &json!(480)));
+    assert_eq!((&table["rows"][0]["share"], &table["other"]["count"]), (&json!(1.0), &json!(0)));
+    let empty = daemon.get("/api/v1/providers/sberbank/breakdown?by=service&window=2h").await.json();
+    assert_eq!(empty["rows"], json!([]));
+    let month = daemon.get("/api/v1/providers/sberbank/breakdown?window=8d").await;
+    assert_eq!((month.status.as_u16(), &month.json()["hint"]), (400, &json!("use at most 7d")));
 }

@@ -1,0 +1,78 @@
+//! Finished calls that are no spans: events that were recorded, replayed by the same rules.
+
+use super::fold::{Ended, Fold, Origin};
+use super::name::Operation;
+use super::observed::{Labels, Name};
+use super::outcome::Outcome;
+use super::providers::Providers;
+use super::weight;
+
+/// One finished call by its names; what is not known is empty.
+#[derive(Debug, Clone, Copy)]
+pub struct Event<'a> {
+    pub provider: &'a str,
+    pub operation: &'a str,
+    pub service: &'a str,
+    pub host: &'a str,
+    pub endpoint: &'a str,
+    pub outcome: Outcome,
+    /// By the clock of the host.
+    pub end_unix_ns: u64,
+    pub duration_ns: u64,
+    /// By ours.
+    pub received_unix_ns: u64,
+    pub trace_id: [u8; 16],
+    pub span_id: u64,
+}
+
+impl Fold {
+    /// Adds one finished call that is no span. It says how the business went, so it counts for conversion.
+    pub fn record(&mut self, event: &Event<'_>) {
+        let arrival = self.arrival(event.received_unix_ns);
+        let Some(at) = self.providers.by_name(event.provider, &self.registry) else { return };
+        let Providers { list, names, .. } = &mut self.providers;
+        let operations = &mut list[at].operations;
+        let operation =
+            operations.number(&Operation { first: event.operation.as_bytes(), second: b"" }, names);
+        let converts = operations.converts(operation, true);
+        let labels = Labels {
+            operation: operations.label(operation),
+            provider: list[at].label,
+            service: names.free(event.service.as_bytes()),
+            host: names.free(event.host.as_bytes()),
+            endpoint: names.free(event.endpoint.as_bytes()),
+        };
+        let ahead_ns = self.skews.ahead_ns(labels.host);
+        let mut origin = Origin { host: labels.host, ahead_ns, ..Origin::default() };
+        let Some(end) = self.end(event.end_unix_ns, &mut origin, arrival) else { return };
+        self.skews.saw(labels.host, arrival.unix_ns, event.end_unix_ns);
+        self.stats.rolled_up += 1;
+        let &Event { outcome, duration_ns, trace_id, span_id, .. } = event;
+        let weight = weight::ONE;
+        let ended =
+            Ended { at, operation, labels, outcome, converts, end, duration_ns, weight, trace_id, span_id };
+        self.ended(&ended, arrival);
+    }
+    /// The names of a call that has begun, as [`Fold::record`] will name its end. The outcome, the times and the ids
+    /// of `event` are not looked at.
+    pub fn labels(&mut self, event: &Event<'_>) -> Option<Labels> {
+        let at = self.providers.by_name(event.provider, &self.registry)?;
+        let Providers { list, names, .. } = &mut self.providers;
+        // What is not told yet is no operation called "".
+        let operation = match event.operation {
+            "" => Name::NONE,
+            first => {
+                let operations = &mut list[at].operations;
+                let operation = operations.number(&Operation { first: first.as_bytes(), second: b"" }, names);
+                operations.label(operation)
+            }
+        };
+        Some(Labels {
+            provider: list[at].label,
+            operation,
+            service: names.free(event.service.as_bytes()),
+            host: names.free(event.host.as_bytes()),
+            endpoint: names.free(event.endpoint.as_bytes()),
+        })
+    }
+}

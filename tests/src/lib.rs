@@ -3,6 +3,7 @@
 //! Everything runs on free ports of the loopback in folders of its own, so tests run side by side. Each program
 //! dies with its value, and its output is printed when the test that owns it fails.
 
+pub mod alertmanager;
 pub mod daemon;
 pub mod grpc;
 pub mod jaeger;

@@ -180,6 +180,11 @@ impl Pipeline {
         self.server.local_addr()
     }
 
+    /// What is said of every provider, each second.
+    pub fn standings(&self) -> detect::Standings {
+        self.detector.standings()
+    }
+
     /// What a reload takes; the copy that SIGHUP uses.
     pub fn reload(&self) -> Reload {
         self.reload.clone()

@@ -52,7 +52,10 @@ fn a_provider_that_stops_answering_is_hung_before_any_call_has_ended_and_well_ag
         if acme["verdict"] == "hung" { Ok(acme) } else { Err(acme) }
     });
     assert!(began.elapsed() < CLIENT_TIMEOUT && acme["count"] == 0, "before any call has ended: {acme}");
-    assert!(acme["in_flight"].as_u64() >= Some(3) && acme["oldest_in_flight_ms"].as_u64() >= Some(3_000), "{acme}");
+    assert!(
+        acme["in_flight"].as_u64() >= Some(3) && acme["oldest_in_flight_ms"].as_u64() >= Some(3_000),
+        "{acme}"
+    );
     assert_eq!((&acme["scope"], &acme["owner"]), (&"everyone".into(), &"payments".into()));
     wait_for_verdict(&daemon, "ACME", Verdict::Hung);
     let event = wait::until("the event stream says so", CLIENT_TIMEOUT, || {
@@ -64,7 +67,10 @@ fn a_provider_that_stops_answering_is_hung_before_any_call_has_ended_and_well_ag
         let firing = alertmanager.firing();
         firing.iter().find(|alert| alert["labels"]["provider"] == "acme-bank").cloned().ok_or(firing)
     });
-    assert_eq!((&alert["labels"]["alertname"], &alert["labels"]["kind"]), (&"ProviderHung".into(), &"hung".into()));
+    assert_eq!(
+        (&alert["labels"]["alertname"], &alert["labels"]["kind"]),
+        (&"ProviderHung".into(), &"hung".into())
+    );
     assert_eq!(alert["annotations"]["owner"], "payments");
     let told = webhook.next("firing");
     assert_eq!((&told["provider"], &told["kind"]), (&"acme-bank".into(), &"hung".into()));
@@ -100,9 +106,10 @@ impl Shop {
             }
             hanging.into_iter().for_each(Call::ok);
             // Until the test has seen enough.
-            while recovered.recv_timeout(Duration::from_millis(100)).is_err_and(|error| {
-                error == std::sync::mpsc::RecvTimeoutError::Timeout
-            }) {
+            while recovered
+                .recv_timeout(Duration::from_millis(100))
+                .is_err_and(|error| error == std::sync::mpsc::RecvTimeoutError::Timeout)
+            {
                 ACME.call("authorize").ok();
             }
         });

@@ -290,11 +290,7 @@ pub struct Detect {
 
 impl Default for Detect {
     fn default() -> Detect {
-        Detect {
-            sensitivity: Sensitivity::Normal,
-            min_ratio: unplaced(2.0),
-            limits: DetectLimits::default(),
-        }
+        Detect { sensitivity: Sensitivity::Normal, min_ratio: unplaced(2.0), limits: DetectLimits::default() }
     }
 }
 

@@ -149,7 +149,8 @@ impl Provider {
     /// Looks up anew what is normal.
     pub fn refresh(&mut self) {
         let clock = &mut self.learn_clock;
-        let (seconds, calls) = (std::mem::take(&mut clock.pending_s), std::mem::take(&mut clock.pending_calls));
+        let (seconds, calls) =
+            (std::mem::take(&mut clock.pending_s), std::mem::take(&mut clock.pending_calls));
         let mut is_changed = false;
         for operation in &mut self.operations {
             is_changed |= operation.refresh(seconds, self.min_ratio);

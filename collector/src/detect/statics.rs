@@ -124,7 +124,8 @@ impl Statics {
         let timed = f64::from(window.timed);
         let share = (2.0 * usual).max(0.05);
         let is_over = window.over >= OVER_MIN
-            && f64::from(window.over) > share * timed + CHANCE * (share * (1.0 - share).max(0.0) * timed).sqrt();
+            && f64::from(window.over)
+                > share * timed + CHANCE * (share * (1.0 - share).max(0.0) * timed).sqrt();
         if window.timed >= CALLS_MIN && is_over && known.age_s >= WINDOW_S && usual <= USUAL_OVER_MAX {
             return Some(Rule::P95 { limit_s: p95_s, over: window.over, calls: window.timed });
         }

@@ -86,7 +86,10 @@ impl Reached {
         let first = told.iter().filter(fires).find(|line| line.t >= from && line.t < from + lasts_s);
         if let Some(line) = first {
             self.delays.push(line.t - from);
-            *self.kinds.entry(format!("{}/{}", line.kind, line.scope.split(':').next().unwrap_or_default())).or_default() += 1;
+            *self
+                .kinds
+                .entry(format!("{}/{}", line.kind, line.scope.split(':').next().unwrap_or_default()))
+                .or_default() += 1;
         }
     }
 }

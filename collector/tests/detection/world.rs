@@ -182,11 +182,13 @@ impl Provider {
 
 fn pick(weights: &[f64], random: &mut Random) -> usize {
     let mut at = random.unit() * weights.iter().sum::<f64>();
-    weights.iter().position(|weight| {
-        at -= weight;
-        at < 0.0
-    })
-    .unwrap_or(0)
+    weights
+        .iter()
+        .position(|weight| {
+            at -= weight;
+            at < 0.0
+        })
+        .unwrap_or(0)
 }
 
 /// A line of the alerts.
@@ -251,11 +253,18 @@ impl World {
                     arrival = flush[call.host];
                 }
                 if arrival < self.until {
-                    let end = Event { at: arrival, stamp: call.end() + ahead, id, provider: at, call: Some(call.clone()) };
+                    let end = Event {
+                        at: arrival,
+                        stamp: call.end() + ahead,
+                        id,
+                        provider: at,
+                        call: Some(call.clone()),
+                    };
                     events.push(end);
                 }
                 if provider.in_flight {
-                    let start = Event { at: call.start, stamp: call.start + ahead, id, provider: at, call: None };
+                    let start =
+                        Event { at: call.start, stamp: call.start + ahead, id, provider: at, call: None };
                     events.push(Event { call: None, ..start });
                     let last = events.len() - 1;
                     events[last].id = id;

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::hash::BuildHasher;
 
-use serde::de::{Deserializer, Visitor};
 use serde::Deserialize;
+use serde::de::{Deserializer, Visitor};
 
 use crate::rollup::outcome::Outcome;
 
@@ -54,8 +54,7 @@ pub enum Wrong {
 
 impl Line<'_> {
     pub fn parse(line: &[u8]) -> Result<Line<'_>, Wrong> {
-        let line: Line<'_> =
-            serde_json::from_slice(line).map_err(|error| Wrong::Json(error.to_string()))?;
+        let line: Line<'_> = serde_json::from_slice(line).map_err(|error| Wrong::Json(error.to_string()))?;
         let is_time = |t: f64| t.is_finite() && t.abs() < 1e9;
         // By the host's clock it may be before the beginning; by ours not.
         match is_time(line.t) && is_time(line.rx.unwrap_or(0.0)) && line.clock_s() >= 0.0 {
@@ -155,7 +154,8 @@ mod tests {
 
     #[test]
     fn what_is_no_event_is_refused() {
-        for line in ["", "{}", "[]", r#"{"t":"1","k":"end"}"#, r#"{"t":-5,"k":"end"}"#, r#"{"t":1e300,"k":"x"}"#]
+        for line in
+            ["", "{}", "[]", r#"{"t":"1","k":"end"}"#, r#"{"t":-5,"k":"end"}"#, r#"{"t":1e300,"k":"x"}"#]
         {
             assert!(parse(line).is_err(), "{line}");
         }

@@ -99,6 +99,16 @@ impl Call {
         });
     }
 
+    /// Ends the call with an outcome and the error that goes with it, if it is one: what `#[spanmill::call]` does.
+    #[doc(hidden)]
+    pub fn end_with<T, E: Display>(self, outcome: Outcome, answer: &Result<T, E>) {
+        match answer {
+            Ok(_) => self.end_as(outcome, ""),
+            Err(error) if outcome == Outcome::Failed => self.failed(error),
+            Err(error) => self.end_as(outcome, &error.to_string()),
+        }
+    }
+
     /// Ends the call without an outcome: the daemon reads it from what its tags say, an HTTP status for
     /// instance.
     pub fn end(mut self) {

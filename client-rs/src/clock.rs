@@ -65,6 +65,14 @@ impl Moment {
         fresh
     }
 
+    /// A moment that the caller names by the wall clock.
+    #[cfg(feature = "otel")]
+    pub(crate) fn at_unix_ns(unix_ns: u64) -> Moment {
+        let now = Moment::now();
+        let back = now.unix_ns.saturating_sub(unix_ns);
+        Moment { tick: Tick(now.tick.0.saturating_sub(back)), unix_ns }
+    }
+
     pub(crate) fn unix_ns(self) -> u64 {
         self.unix_ns
     }

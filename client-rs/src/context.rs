@@ -16,7 +16,7 @@ pub(crate) const BAGGAGE_MAX: usize = 64;
 pub(crate) const BAGGAGE_BYTES_MAX: usize = 8192;
 
 thread_local! {
-    static CURRENT: RefCell<Option<Context>> = const { RefCell::new(None) };
+    static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
 }
 
 /// A span as others refer to it: its ids, and the open [`Call`](crate::Call) around it, if any.
@@ -76,7 +76,10 @@ impl Context {
 
     /// The context of the running code: what [`enter`](Context::enter) or [`InSpan::in_span`] made current.
     pub fn current() -> Option<Context> {
-        CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
+        let own = CURRENT.try_with(|current| current.borrow().clone()).ok().flatten();
+        #[cfg(feature = "otel")]
+        let own = crate::otel::innermost(own);
+        own.map(|own| own.context)
     }
 
     /// The id of the trace.
@@ -101,7 +104,7 @@ impl Context {
     /// [`InSpan::in_span`].
     #[must_use = "the context is current only as long as the guard lives"]
     pub fn enter(&self) -> Entered {
-        Entered { before: Some(swap(Some(self.clone()))), _stays_on_its_thread: PhantomData }
+        Entered { before: Some(swap(Some(Current::new(self.clone())))), _stays_on_its_thread: PhantomData }
     }
 }
 
@@ -109,7 +112,7 @@ impl Context {
 #[derive(Debug)]
 pub struct Entered {
     /// What was current before; `None` when nothing was changed.
-    before: Option<Option<Context>>,
+    before: Option<Option<Current>>,
     _stays_on_its_thread: PhantomData<*const ()>,
 }
 
@@ -128,7 +131,26 @@ impl Drop for Entered {
     }
 }
 
-fn swap(context: Option<Context>) -> Option<Context> {
+/// A context that was made current.
+#[derive(Debug, Clone)]
+pub(crate) struct Current {
+    pub(crate) context: Context,
+    /// The span that was active for OpenTelemetry at that moment: while it still is, ours is the inner one.
+    #[cfg(feature = "otel")]
+    pub(crate) beside: SpanId,
+}
+
+impl Current {
+    pub(crate) fn new(context: Context) -> Current {
+        Current {
+            context,
+            #[cfg(feature = "otel")]
+            beside: crate::otel::active_id(),
+        }
+    }
+}
+
+pub(crate) fn swap(context: Option<Current>) -> Option<Current> {
     CURRENT.try_with(|current| current.replace(context)).ok().flatten()
 }
 

@@ -16,7 +16,7 @@ use crate::fork;
 use crate::open_calls::OpenCalls;
 use crate::recorder::{Counters, Desk as RecordDesk, Reason, Record, Rules, Stats, trim};
 use crate::running;
-use crate::settings::Settings;
+use crate::settings::{Exporter, Settings};
 use crate::transport::drain::{Desk, Drain};
 use crate::transport::packet::Envelope;
 use crate::transport::queue::{Pushed, Queue};
@@ -69,7 +69,11 @@ impl Engine {
     fn launch(settings: Settings, rules: &'static Rules) -> Result<&'static Engine, InitError> {
         let engine = Engine::build(settings, rules, Sink::daemon());
         if let Sink::Daemon { drain, .. } = &engine.sink {
-            let started = Drain::start(engine)?;
+            let started = match &engine.settings.exporter {
+                #[cfg(feature = "otlp")]
+                Exporter::Otlp => crate::otlp::start(engine, &engine.settings.otlp)?,
+                Exporter::Local => Drain::start(engine)?,
+            };
             drain.get_or_init(|| started);
         }
         Ok(engine)
@@ -192,6 +196,12 @@ impl Engine {
 
     pub(crate) fn page(&self) -> Option<&Arc<OpenCalls>> {
         self.page.as_ref()
+    }
+
+    /// True as soon as the client is shut down.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.desk().is_closing()
     }
 
     /// The payload of a hello packet.

@@ -63,6 +63,24 @@ impl OpenCalls {
         Page::resume(self.memory.words()).overflows()
     }
 
+    /// Shows what is open to `look`: slot, generation and call.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn read<R>(
+        &self,
+        look: impl FnOnce(&mut dyn Iterator<Item = (usize, u64, OpenCall<'_>)>) -> R,
+    ) -> R {
+        let copy = || -> Vec<u8> {
+            let used = page_bytes(Page::resume(self.memory.words()).high_water().min(self.slots()));
+            self.memory.words()[..used / 8].iter().flat_map(|word| word.load(Relaxed).to_le_bytes()).collect()
+        };
+        let first = copy();
+        std::sync::atomic::fence(Acquire);
+        let second = copy();
+        let snapshot =
+            spanmill_proto::open_calls::read(&first, &second).expect("the page is one that we made");
+        look(&mut snapshot.open_calls())
+    }
+
     /// What the daemon gets to see the page by.
     pub(crate) fn descriptor(&self) -> BorrowedFd<'_> {
         self.descriptor.as_fd()

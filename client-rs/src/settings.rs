@@ -7,6 +7,8 @@ use std::time::Duration;
 use spanmill_mask::Masker;
 
 use crate::error::{InitError, SOCKET_PATH_BYTES_MAX};
+#[cfg(feature = "otlp")]
+use crate::otlp::OtlpSettings;
 use crate::propagation::Propagators;
 use crate::recorder::{COUNT_LIMIT_MAX, Limits, Rules, VALUE_BYTES_LIMIT_MAX};
 use crate::resource::Resource;
@@ -18,6 +20,8 @@ use crate::resource::Resource;
 /// | `OTEL_SDK_DISABLED` | `true`: nothing is recorded |
 /// | `OTEL_SERVICE_NAME` | the service's name; wins over `service.name` of the next line |
 /// | `OTEL_RESOURCE_ATTRIBUTES` | `key=value,…`, values percent-encoded |
+/// | `OTEL_TRACES_EXPORTER` | `spanmill`: the daemon's socket; `otlp`: OTLP/gRPC; `none`: as disabled. Default: `otlp` where an endpoint is named and no socket, else `spanmill` |
+/// | `OTEL_EXPORTER_OTLP_ENDPOINT`, `_HEADERS`, `_TIMEOUT`, `_COMPRESSION` (`gzip`, `zstd`), `_CERTIFICATE`, `_CLIENT_CERTIFICATE`, `_CLIENT_KEY` | for OTLP, also as `OTEL_EXPORTER_OTLP_TRACES_…` |
 /// | `OTEL_PROPAGATORS` | headers that carry a trace: `tracecontext`, `baggage` (both by default), `b3`, `b3multi`, `jaeger`, `none` |
 /// | `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT`, `OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT` | bytes of a value, default 4096, at most 16384 |
 /// | `OTEL_ATTRIBUTE_COUNT_LIMIT`, `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT` | tags of a span, default 128, at most 4096 |
@@ -35,10 +39,24 @@ pub struct Settings {
     pub(crate) mask: spanmill_mask::Config,
     pub(crate) limits: Limits,
     pub(crate) propagators: Propagators,
+    pub(crate) exporter: Exporter,
+    #[cfg(feature = "otlp")]
+    pub(crate) otlp: OtlpSettings,
+}
+
+/// Where spans go.
+#[derive(Debug, Clone)]
+pub(crate) enum Exporter {
+    /// To the daemon on this host.
+    Local,
+    #[cfg(feature = "otlp")]
+    Otlp,
 }
 
 /// Which headers carry a trace.
 const PROPAGATORS: &str = "OTEL_PROPAGATORS";
+/// Where spans go.
+const EXPORTER: &str = "OTEL_TRACES_EXPORTER";
 
 impl Settings {
     /// What the environment says; `language` names the runtime that is traced (`rust`, `php`).
@@ -73,8 +91,21 @@ impl Settings {
             let ms = ms.parse().ok().filter(|ms| (1..=60_000).contains(ms));
             flush_interval = Duration::from_millis(ms.ok_or(InitError::Environment { variable, why })?);
         }
+        let exporter = text(EXPORTER)?;
+        let is_off = exporter.as_deref() == Some("none")
+            || text("OTEL_SDK_DISABLED")?.is_some_and(|value| value.eq_ignore_ascii_case("true"));
+        #[cfg(feature = "otlp")]
+        let has_socket = lookup("SPANMILL_SOCKET").is_some_and(|path| !path.is_empty());
+        #[cfg(feature = "otlp")]
+        let (otlp, is_endpoint_named) = OtlpSettings::from_env(&text)?;
         Ok(Settings {
-            disabled: text("OTEL_SDK_DISABLED")?.is_some_and(|value| value.eq_ignore_ascii_case("true")),
+            disabled: is_off,
+            #[cfg(feature = "otlp")]
+            exporter: Exporter::choose(exporter.as_deref(), is_endpoint_named && !has_socket)?,
+            #[cfg(not(feature = "otlp"))]
+            exporter: Exporter::choose(exporter.as_deref())?,
+            #[cfg(feature = "otlp")]
+            otlp,
             resource,
             socket: lookup("SPANMILL_SOCKET")
                 .filter(|path| !path.is_empty())
@@ -85,7 +116,7 @@ impl Settings {
             // A daemon is restarted in less; what is older belongs to a look back, not to a verdict.
             hold: Duration::from_secs(10),
             mask: spanmill_mask::Config::default(),
-            limits: limits(text)?,
+            limits: limits(&text)?,
             propagators: text(PROPAGATORS)?
                 .map_or(Ok(Propagators::W3C), |list| Propagators::parse(&list))
                 .map_err(|why| InitError::Environment { variable: PROPAGATORS, why })?,
@@ -107,6 +138,14 @@ impl Settings {
     /// Sets the path of the daemon's socket.
     pub fn socket(mut self, path: impl Into<PathBuf>) -> Settings {
         self.socket = path.into();
+        self
+    }
+
+    /// Sends by OTLP to this endpoint, with what the environment says of the rest.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn otlp(mut self, endpoint: &str) -> Settings {
+        self.exporter = Exporter::Otlp;
+        self.otlp.endpoint = endpoint.to_string();
         self
     }
 
@@ -135,8 +174,37 @@ impl Settings {
     }
 }
 
+impl Exporter {
+    /// What `OTEL_TRACES_EXPORTER` says; without a word OTLP where an endpoint is named and no socket.
+    #[cfg(feature = "otlp")]
+    fn choose(said: Option<&str>, is_otlp_usual: bool) -> Result<Exporter, InitError> {
+        match said {
+            None if is_otlp_usual => Ok(Exporter::Otlp),
+            None | Some("spanmill" | "none") => Ok(Exporter::Local),
+            Some("otlp") => Ok(Exporter::Otlp),
+            Some(_) => {
+                Err(InitError::Environment { variable: EXPORTER, why: "knows otlp, spanmill and none" })
+            }
+        }
+    }
+
+    /// The same where there is one way only.
+    #[cfg(not(feature = "otlp"))]
+    fn choose(said: Option<&str>) -> Result<Exporter, InitError> {
+        let why = match said {
+            None | Some("spanmill" | "none") => return Ok(Exporter::Local),
+            Some("otlp") => "otlp needs the feature `otlp` of spanmill",
+            Some(_) => "knows spanmill and none",
+        };
+        Err(InitError::Environment { variable: EXPORTER, why })
+    }
+}
+
+/// Reads a variable; empty is not set.
+type Text<'t> = &'t dyn Fn(&'static str) -> Result<Option<String>, InitError>;
+
 /// The limits of spans; the variable for spans wins over the one for everything.
-fn limits(text: impl Fn(&'static str) -> Result<Option<String>, InitError>) -> Result<Limits, InitError> {
+fn limits(text: Text<'_>) -> Result<Limits, InitError> {
     let read = |variables: &[&'static str], default: usize, most: usize| {
         for &variable in variables {
             if let Some(number) = text(variable)? {
@@ -206,6 +274,20 @@ mod tests {
         assert!(!settings.is_disabled());
         assert_eq!(settings.socket_path(), default_socket());
         assert!(read(&[("OTEL_SDK_DISABLED", "TRUE")]).unwrap().is_disabled());
+    }
+
+    #[cfg(feature = "otlp")]
+    #[test]
+    fn spans_go_where_the_environment_says() {
+        const ENDPOINT: (&str, &str) = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4317");
+        let is_otlp = |pairs| matches!(read(pairs).unwrap().exporter, Exporter::Otlp);
+        assert!(!is_otlp(&[]));
+        assert!(is_otlp(&[ENDPOINT]));
+        assert!(!is_otlp(&[ENDPOINT, ("SPANMILL_SOCKET", "/run/sock")]));
+        assert!(is_otlp(&[ENDPOINT, ("SPANMILL_SOCKET", "/run/sock"), ("OTEL_TRACES_EXPORTER", "otlp")]));
+        assert!(!is_otlp(&[ENDPOINT, ("OTEL_TRACES_EXPORTER", "spanmill")]));
+        assert!(read(&[("OTEL_TRACES_EXPORTER", "none")]).unwrap().is_disabled());
+        assert!(read(&[("OTEL_TRACES_EXPORTER", "console")]).is_err());
     }
 
     #[test]

@@ -65,6 +65,19 @@ impl Span {
         self
     }
 
+    /// The same with a class of our own choice, one of few: `timeout`, `connect`, `503`.
+    pub fn failed_as(&mut self, error_type: &str, message: &str) -> &mut Span {
+        if let Some(record) = &mut self.record {
+            record.fail(error_type, message);
+        }
+        self
+    }
+
+    /// False when what is said of the span goes nowhere: a reason not to work it out.
+    pub fn is_recording(&self) -> bool {
+        self.record.is_some()
+    }
+
     /// How others refer to this span; `None` when nothing is recorded.
     pub fn context(&self) -> Option<Context> {
         self.record.as_ref().map(|record| record.context().clone())

@@ -50,6 +50,9 @@ pub struct Limits {
     /// A connection whose first request has not begun by then is closed; so is one that takes longer over a
     /// later header, or over its TLS handshake.
     pub header_timeout: Duration,
+    /// TLS handshakes at a time; what comes above it waits, and its time runs. A peer can make us hold some 64 KiB
+    /// before it has said who it is, so 1,024 are 64 MiB.
+    pub handshakes_max: usize,
     /// A connection without a new request is closed after this (HTTP/2: after up to twice this). Longer than
     /// the pools of the common clients (reqwest and Go 90 s, OkHttp 5 min), so that it is they who close and
     /// no request meets a connection that is just going away.
@@ -65,6 +68,7 @@ impl Default for Limits {
         Limits {
             connections_max: 1024,
             header_timeout: Duration::from_secs(10),
+            handshakes_max: 1024,
             idle_timeout: Duration::from_secs(360),
             ping_interval: Duration::from_secs(20),
             ping_timeout: Duration::from_secs(10),
@@ -198,7 +202,7 @@ impl Workers {
         let socket = tokio::net::TcpListener::from_std(listener.socket)?;
         let runtimes = self.runtimes.clone();
         let service = Arc::new(service);
-        let door = Arc::new(Door::new(listener.tls));
+        let door = Arc::new(Door::new(listener.tls, limits.handshakes_max));
         let stopping = self.stopping.subscribe();
         let mut worker = 0;
         let hand_on = move |stream: TcpStream, address: SocketAddr, slot, stopping: watch::Receiver<bool>| {

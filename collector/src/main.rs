@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use spanmill_collector::command::{check, demo, explain, load, mask, replay, run};
+use spanmill_collector::command::{check, demo, explain, load, mask, replay, run, scan};
 
 /// Knows within seconds which external provider is slow, failing or hanging.
 #[derive(Debug, Parser)]
@@ -22,6 +22,7 @@ enum Command {
     Load(load::Load),
     Mask(mask::Mask),
     Replay(replay::Replay),
+    Scan(scan::Scan),
 }
 
 /// `EX_USAGE` of sysexits.h: what the operator wrote can't be used.
@@ -67,6 +68,15 @@ fn main() -> ExitCode {
             replay::Error::Config(error) => (USAGE, error.to_string()),
             other => (1, other.to_string()),
         }),
+        Command::Scan(scan) => {
+            return match scan.run() {
+                Ok(found) => ExitCode::from(u8::from(found)),
+                Err(error) => {
+                    eprintln!("spanmill: {error}");
+                    ExitCode::from(USAGE)
+                }
+            };
+        }
         Command::Load(load) => load.run().map_err(|error| (1, error.to_string())),
     };
     match ended {

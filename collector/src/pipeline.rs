@@ -241,9 +241,12 @@ struct Path {
 
 impl Sink for Path {
     async fn accept(&self, batch: ReceivedBatch) -> Result<Accepted, Refusal> {
-        let Masked { batch, rejected_spans } = self.masking.apply(batch).map_err(|malformed| {
+        let Masked { batch, notices, rejected_spans } = self.masking.apply(batch).map_err(|malformed| {
             Refusal::Malformed(format!("the body is not an OTLP trace export request: {malformed}"))
         })?;
+        if let Some(notices) = notices {
+            self.rollup.notices(&notices);
+        }
         if batch.spans() > 0 {
             self.journal.append(batch).await.map_err(refusal)?;
         }

@@ -148,6 +148,11 @@ impl<'m> Page<'m> {
         self.words[OVERFLOWS_WORD].fetch_add(1, Relaxed);
     }
 
+    /// No slot from this number on was ever used.
+    pub fn high_water(&self) -> usize {
+        usize::try_from(self.words[HIGH_WATER_WORD].load(Relaxed)).unwrap_or(usize::MAX)
+    }
+
     /// Calls that found no free slot so far.
     pub fn overflows(&self) -> u64 {
         self.words[OVERFLOWS_WORD].load(Relaxed)

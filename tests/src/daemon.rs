@@ -223,6 +223,17 @@ impl Daemon {
         assert!(ready(&mut self.program, &self.addresses), "another program took a port: {}", self.log());
     }
 
+    /// Stops it, changes its configuration, and starts it on the same data and the same ports.
+    #[track_caller]
+    pub fn reconfigure(&mut self, change: impl FnOnce(String) -> String) {
+        assert!(self.terminate().success(), "{}", self.log());
+        let file = self.dir.path().join("spanmill.toml");
+        let toml = fs::read_to_string(&file).expect("it was started with it");
+        fs::write(&file, change(toml)).expect("the folder is ours");
+        self.program = run(self.dir.path());
+        assert!(ready(&mut self.program, &self.addresses), "another program took a port: {}", self.log());
+    }
+
     /// SIGTERM; it has ten seconds.
     pub fn terminate(&mut self) -> ExitStatus {
         self.program.terminate(Duration::from_secs(10))

@@ -9,5 +9,7 @@ pub mod grpc;
 pub mod jaeger;
 pub mod program;
 pub mod prometheus;
+pub mod receiver;
 pub mod spans;
+pub mod sums;
 pub mod wait;

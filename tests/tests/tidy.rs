@@ -32,10 +32,11 @@ const MAY_IMPORT: [(&str, &[&str]); 16] = [
 const ABOVE: [&str; 6] = ["command", "config", "demo", "lib", "main", "pipeline"];
 
 /// Our crates and which of our crates each may depend on.
-const MAY_DEPEND: [(&str, &[&str]); 6] = [
+const MAY_DEPEND: [(&str, &[&str]); 7] = [
     ("proto", &[]),
     ("mask", &[]),
-    ("client-rs", &["spanmill-mask", "spanmill-proto"]),
+    ("client-rs", &["spanmill-macros", "spanmill-mask", "spanmill-proto"]),
+    ("client-rs/macros", &[]),
     ("php-ext", &["spanmill"]),
     ("collector", &["spanmill", "spanmill-mask", "spanmill-proto"]),
     ("tests", &["spanmill", "spanmill-collector", "spanmill-mask", "spanmill-proto"]),

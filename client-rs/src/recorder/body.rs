@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 
 use spanmill_mask::Key;
+#[cfg(feature = "otel")]
+use spanmill_proto::otlp::link;
 use spanmill_proto::otlp::{any_value, event, key_value, span};
 use spanmill_proto::wire;
 
@@ -21,12 +23,21 @@ pub(super) struct Body {
     logs: u32,
     pub(super) dropped_tags: u32,
     pub(super) dropped_logs: u32,
+    pub(super) dropped_links: u32,
 }
 
 impl Body {
     pub(super) fn new(rules: &'static Rules, mut bytes: Vec<u8>) -> Body {
         bytes.clear();
-        Body { bytes, scrubber: Scrubber::new(rules), tags: 0, logs: 0, dropped_tags: 0, dropped_logs: 0 }
+        Body {
+            bytes,
+            scrubber: Scrubber::new(rules),
+            tags: 0,
+            logs: 0,
+            dropped_tags: 0,
+            dropped_logs: 0,
+            dropped_links: 0,
+        }
     }
 
     /// Field `number` as masked text: a name, a status message.
@@ -74,7 +85,24 @@ impl Body {
         let mark = wire::open(&mut self.bytes, span::EVENTS);
         wire::put_fixed64(&mut self.bytes, event::TIME, time_ns);
         self.text(event::NAME, name, NAME_BYTES_MAX);
-        Some(Log { body: self, mark, tags: 0, dropped_tags: 0 })
+        Some(Log { body: self, mark, field: event::ATTRIBUTES, tags: 0, dropped_tags: 0 })
+    }
+
+    /// Opens a link to another span; `None` when the span is full. Links count as logs do.
+    #[cfg(feature = "otel")]
+    pub(super) fn link(&mut self, to: &crate::Context) -> Option<Log<'_>> {
+        if self.logs >= self.scrubber.rules().limits.logs_max || self.bytes.len() >= SPAN_BYTES_MAX {
+            self.dropped_links += 1;
+            return None;
+        }
+        self.logs += 1;
+        let mark = wire::open(&mut self.bytes, span::LINKS);
+        wire::put_bytes(&mut self.bytes, link::TRACE_ID, &to.trace_id.0);
+        wire::put_bytes(&mut self.bytes, link::SPAN_ID, &to.span_id.0);
+        if let Some(state) = to.tracestate() {
+            wire::put_bytes(&mut self.bytes, link::TRACE_STATE, state.as_bytes());
+        }
+        Some(Log { body: self, mark, field: link::ATTRIBUTES, tags: 0, dropped_tags: 0 })
     }
 
     fn key_value(&mut self, field: u32, key: &str, value: &Value<'_>) {
@@ -171,6 +199,8 @@ fn is_suspicious(key: &str) -> bool {
 pub struct Log<'b> {
     body: &'b mut Body,
     mark: usize,
+    /// The field that holds its tags.
+    field: u32,
     tags: u32,
     dropped_tags: u32,
 }
@@ -184,7 +214,7 @@ impl Log<'_> {
             self.dropped_tags += 1;
         } else {
             self.tags += 1;
-            self.body.key_value(event::ATTRIBUTES, key, &value.into());
+            self.body.key_value(self.field, key, &value.into());
         }
         self
     }
@@ -195,7 +225,8 @@ impl Drop for Log<'_> {
     fn drop(&mut self) {
         if self.dropped_tags > 0 {
             let dropped = u64::from(self.dropped_tags);
-            wire::put_uint(&mut self.body.bytes, event::DROPPED_ATTRIBUTES_COUNT, dropped);
+            // The count stands behind the tags, in events and in links.
+            wire::put_uint(&mut self.body.bytes, self.field + 1, dropped);
         }
         wire::close(&mut self.body.bytes, self.mark);
     }

@@ -35,6 +35,8 @@ pub struct Record {
     failed: bool,
     /// Its place on the open-call page.
     slot: Option<Slot>,
+    /// Its end, where somebody else says it.
+    end_unix_ns: Option<u64>,
 }
 
 /// What a recorder brings to each of its spans.
@@ -139,6 +141,7 @@ impl Record {
             body: Body::new(desk.rules, bytes.unwrap_or_default()),
             failed: false,
             slot: None,
+            end_unix_ns: None,
         };
         match pooled {
             Some(mut record) => {
@@ -172,6 +175,39 @@ impl Record {
         }
     }
 
+    /// Adds a log that happened at another time than now.
+    #[cfg(any(feature = "otel", feature = "tracing"))]
+    pub(crate) fn log_at(
+        &mut self,
+        name: &str,
+        unix_ns: u64,
+        write: impl for<'b> FnOnce(Log<'b>) -> Log<'b>,
+    ) {
+        if let Some(log) = self.body.log(name, unix_ns) {
+            drop(write(log));
+        }
+    }
+
+    /// Adds a link to another span.
+    #[cfg(feature = "otel")]
+    pub(crate) fn link(&mut self, to: &Context, write: impl for<'b> FnOnce(Log<'b>) -> Log<'b>) {
+        if let Some(link) = self.body.link(to) {
+            drop(write(link));
+        }
+    }
+
+    /// Gives the span another name. The first one stays before it in the bytes; readers of protobuf take the last.
+    #[cfg(feature = "otel")]
+    pub(crate) fn rename(&mut self, name: &str) {
+        self.body.text(span::NAME, name, NAME_BYTES_MAX);
+    }
+
+    /// The span ends, and ended, at this time.
+    #[cfg(feature = "otel")]
+    pub(crate) fn ended_at(&mut self, unix_ns: u64) {
+        self.end_unix_ns = Some(unix_ns);
+    }
+
     /// Says how a call ended, without a word on why.
     pub fn outcome(&mut self, outcome: Outcome) {
         self.body.own_word("spanmill.outcome", outcome.name());
@@ -191,6 +227,18 @@ impl Record {
             return;
         }
         self.body.own_text(&["error.type"], error_type);
+        self.put_error(message);
+    }
+
+    /// The same without a class: the daemon reads it from the tags.
+    #[cfg(feature = "otel")]
+    pub(crate) fn fail_without_type(&mut self, message: &str) {
+        if !std::mem::replace(&mut self.failed, true) {
+            self.put_error(message);
+        }
+    }
+
+    fn put_error(&mut self, message: &str) {
         let mark = wire::open(&mut self.body.bytes, span::STATUS);
         let bytes_max = self.body.scrubber.rules().limits.value_bytes_max;
         self.body.text(status::MESSAGE, message, bytes_max);
@@ -216,7 +264,7 @@ impl Record {
         }
         wire::put_uint(out, span::KIND, self.kind.number());
         wire::put_fixed64(out, span::START_TIME, self.start.unix_ns());
-        wire::put_fixed64(out, span::END_TIME, end.unix_ns());
+        wire::put_fixed64(out, span::END_TIME, self.end_unix_ns.unwrap_or(end.unix_ns()));
         // Bit 8: whether the parent is remote is known; bit 9: it is.
         let flags = u32::from(self.context.flags) | 1 << 8 | u32::from(self.parent_is_remote) << 9;
         wire::put_tag(out, span::FLAGS, 5);
@@ -224,6 +272,7 @@ impl Record {
         for (field, dropped) in [
             (span::DROPPED_ATTRIBUTES_COUNT, body.dropped_tags),
             (span::DROPPED_EVENTS_COUNT, body.dropped_logs),
+            (span::DROPPED_LINKS_COUNT, body.dropped_links),
         ] {
             if dropped > 0 {
                 wire::put_uint(out, field, u64::from(dropped));

@@ -29,7 +29,15 @@ const CLOSE_MAX: Duration = Duration::from_secs(3600);
 /// The callers' end of the drain thread.
 #[derive(Debug)]
 pub(crate) struct Drain {
-    thread: Thread,
+    waker: Waker,
+}
+
+/// How the thread is woken.
+#[derive(Debug)]
+pub(crate) enum Waker {
+    Thread(Thread),
+    #[cfg(feature = "otlp")]
+    Task(std::sync::Arc<tokio::sync::Notify>),
 }
 
 /// What callers ask of the thread, and how far it is.
@@ -40,12 +48,19 @@ pub(crate) struct Desk {
 }
 
 #[derive(Debug, Default, Clone, Copy)]
-struct Orders {
+pub(crate) struct Orders {
     flushes_asked: u64,
     flushes_done: u64,
     /// To end by then, whatever is left.
-    deadline: Option<Instant>,
+    pub(crate) deadline: Option<Instant>,
     ended: bool,
+}
+
+impl Orders {
+    /// True when somebody waits for what is recorded so far.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.deadline.is_some() || self.flushes_asked > self.flushes_done
+    }
 }
 
 impl Drain {
@@ -60,11 +75,19 @@ impl Drain {
         };
         let thread = std::thread::Builder::new().name("spanmill".into());
         let handle = thread.spawn(move || worker.run()).map_err(InitError::Thread)?;
-        Ok(Drain { thread: handle.thread().clone() })
+        Ok(Drain::new(Waker::Thread(handle.thread().clone())))
+    }
+
+    pub(crate) fn new(waker: Waker) -> Drain {
+        Drain { waker }
     }
 
     pub(crate) fn wake(&self) {
-        self.thread.unpark();
+        match &self.waker {
+            Waker::Thread(thread) => thread.unpark(),
+            #[cfg(feature = "otlp")]
+            Waker::Task(notify) => notify.notify_one(),
+        }
     }
 
     /// Waits until what was recorded before is sent or dropped; false when the time was too short.
@@ -89,6 +112,26 @@ impl Drain {
 }
 
 impl Desk {
+    pub(crate) fn orders(&self) -> Orders {
+        *self.lock()
+    }
+
+    /// Everything that was asked for by these orders is sent or dropped.
+    pub(crate) fn flushed(&self, orders: &Orders) {
+        self.tell(|desk| desk.flushes_done = orders.flushes_asked);
+    }
+
+    /// The thread ends.
+    pub(crate) fn end(&self) {
+        self.tell(|desk| desk.ended = true);
+    }
+
+    /// True as soon as the thread is asked to end.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn is_closing(&self) -> bool {
+        self.lock().deadline.is_some()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Orders> {
         self.orders.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -125,10 +168,9 @@ impl Worker {
         let interval = self.engine.flush_interval();
         let mut next_sweep = Instant::now() + interval;
         loop {
-            let orders = *self.engine.desk().lock();
+            let orders = self.engine.desk().orders();
             let now = Instant::now();
-            let asked = orders.deadline.is_some() || orders.flushes_asked > orders.flushes_done;
-            if asked || now >= next_sweep {
+            if orders.is_asked() || now >= next_sweep {
                 next_sweep = now + interval;
                 self.engine.queue().sweep();
                 if orders.deadline.is_some() {
@@ -140,14 +182,14 @@ impl Worker {
             self.drop_older_than(Tick::now().before(self.engine.hold()));
             self.tell();
             if self.is_done() {
-                self.engine.desk().tell(|desk| desk.flushes_done = orders.flushes_asked);
+                self.engine.desk().flushed(&orders);
             }
             // A daemon that is slow gets the time that is left; for one that is absent nobody waits.
             let give_up = |deadline| now >= deadline || until.is_some();
             if orders.deadline.is_some_and(|deadline| self.is_done() || give_up(deadline)) {
                 self.drop_older_than(Some(Tick::now()));
                 self.tell_last();
-                return self.engine.desk().tell(|desk| desk.ended = true);
+                return self.engine.desk().end();
             }
             let until = until.into_iter().chain(orders.deadline).fold(next_sweep, Instant::min);
             self.wait(until.saturating_duration_since(now));

@@ -7,4 +7,5 @@ pub mod load;
 pub mod mask;
 pub mod replay;
 pub mod run;
+pub mod scan;
 mod signals;

@@ -241,9 +241,9 @@ impl Provider {
                 let rest: PerChannel<f64> =
                     std::array::from_fn(|at| tests[at].step(firing.rest[at], outside(at)));
                 firing.rest = rest;
-                let grown = [FAILED, TAIL, SLOW].into_iter().find(|at| {
-                    fires(rest[*at]) && (*at != SLOW || self.is_shifted(self.latest_count(SLOW)))
-                });
+                let grown = [FAILED, TAIL, SLOW]
+                    .into_iter()
+                    .find(|at| fires(rest[*at]) && (*at != SLOW || self.is_shifted(self.latest_count(SLOW))));
                 if let Some(channel) = grown {
                     firing.inside = None;
                     firing.alert.scope = Scope::Everyone;
@@ -315,7 +315,8 @@ impl Provider {
         match (silent, &mut self.silent) {
             (Some(expected), None) => {
                 let seconds = now_s - self.last_call_s;
-                let evidence = format!("no call for {seconds} s, normally {expected:.1} a second at this hour");
+                let evidence =
+                    format!("no call for {seconds} s, normally {expected:.1} a second at this hour");
                 let alert = self.slow_alert(Kind::Silent, evidence, seconds, present);
                 self.silent = Some(alert.clone());
                 Some(Change::Firing(alert))

@@ -39,7 +39,11 @@ pub enum Failure {
     /// Nothing came within the time that a request has. Perhaps smaller ones make it; this one may have arrived.
     TooSlow { reason: String },
     /// Perhaps it takes smaller ones.
-    TooLarge { reason: String },
+    TooLarge {
+        reason: String,
+        /// The answer stands for an exhausted quota as well, which is no fault of this request.
+        may_be_load: bool,
+    },
     /// It has a part of this request already, and takes only what it lacks, see [`Name`](super::name).
     PartlyKnown,
     /// It will never take this request.
@@ -64,7 +68,9 @@ pub fn read_grpc(status: StatusCode, fields: &HeaderMap, body: &[u8]) -> Result<
     match code {
         Code::Ok => Ok(body.get(grpc::PREFIX..).map(accepted).unwrap_or_default()),
         Code::Aborted if fields.contains_key(OVERLAP) => Err(Failure::PartlyKnown),
-        Code::ResourceExhausted if retry_after(fields).is_none() => Err(Failure::TooLarge { reason }),
+        Code::ResourceExhausted if retry_after(fields).is_none() => {
+            Err(Failure::TooLarge { reason, may_be_load: true })
+        }
         // Somebody must mend the token, the certificate, the address or the compression, and until then nothing
         // need be lost.
         Code::Unauthenticated | Code::PermissionDenied | Code::Unimplemented => Err(later(reason, fields)),
@@ -82,7 +88,7 @@ pub fn read_http(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result
     let told = told(headers, body);
     let reason = if told.is_empty() { format!("HTTP {status}") } else { format!("HTTP {status}: {told}") };
     match status.as_u16() {
-        413 => Err(Failure::TooLarge { reason }),
+        413 => Err(Failure::TooLarge { reason, may_be_load: false }),
         409 if headers.contains_key(OVERLAP) => Err(Failure::PartlyKnown),
         // The request is at fault; 500 is not to be sent again either, says the OTLP specification.
         400 | 409 | 422 | 500 => Err(Failure::Never { reason }),
@@ -103,7 +109,7 @@ fn text<'a>(fields: &'a HeaderMap, name: &str) -> Option<&'a str> {
 fn not_grpc(status: StatusCode, fields: &HeaderMap) -> Failure {
     let reason = format!("HTTP {status}, which is no gRPC answer");
     match status {
-        StatusCode::PAYLOAD_TOO_LARGE => Failure::TooLarge { reason },
+        StatusCode::PAYLOAD_TOO_LARGE => Failure::TooLarge { reason, may_be_load: false },
         _ => Failure::Later { reason, after: retry_after(fields), maybe_taken: status.is_success() },
     }
 }

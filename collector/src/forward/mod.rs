@@ -11,9 +11,10 @@ mod encode;
 #[cfg(test)]
 mod fixture;
 mod name;
+mod pace;
 mod poison;
+mod progress;
 mod resume;
-mod retry;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};

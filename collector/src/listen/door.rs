@@ -17,10 +17,6 @@ use crate::tls;
 const READ_BUFFER: usize = 256 << 10;
 /// Sent and not acknowledged for so long: the peer is dead or does not read.
 const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(30);
-/// Handshakes at a time. A peer can make us hold some 64 KiB before it has said who it is, so this is 64 MiB; what
-/// comes above it waits, and its time runs.
-const HANDSHAKES_MAX: usize = 1024;
-
 /// The way into one listener.
 pub(super) struct Door {
     tls: Option<Arc<tls::Server>>,
@@ -34,8 +30,8 @@ pub(super) enum Entered {
 }
 
 impl Door {
-    pub(super) fn new(tls: Option<Arc<tls::Server>>) -> Door {
-        Door { tls, handshakes: Semaphore::new(HANDSHAKES_MAX) }
+    pub(super) fn new(tls: Option<Arc<tls::Server>>, handshakes_max: usize) -> Door {
+        Door { tls, handshakes: Semaphore::new(handshakes_max) }
     }
 
     /// `None` when the peer failed to shake hands in time, or the listener stops.

@@ -499,3 +499,25 @@ async fn a_peer_that_does_not_finish_its_handshake_is_closed() {
     slow.write_all(&[22, 3, 1, 1, 0]).await.unwrap();
     assert_eq!(read_to_close(&mut slow).await, b"");
 }
+
+#[tokio::test]
+async fn handshakes_are_limited_in_number_and_the_silent_take_no_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let ca = Authority::new(dir.path(), "ca");
+    let files = server_files(ca.issue(dir.path(), "server", "127.0.0.1"), None);
+    let limits =
+        Limits { handshakes_max: 1, header_timeout: Duration::from_millis(500), ..Limits::default() };
+    let (_workers, address, _) = secure_greeter(files, limits);
+    let good = target(address, client_files(&ca, None), Protocol::Http2);
+    let silent = connect(address).await;
+    assert_eq!(ask(&good).await, Ok(Version::HTTP_2));
+    drop(silent);
+    let mut slow = connect(address).await;
+    slow.write_all(&[22, 3, 1, 1, 0]).await.unwrap();
+    // Whoever comes meanwhile waits for the place, and gets it when the slow one's time is over.
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while ask(&good).await.is_err() {
+        assert!(tokio::time::Instant::now() < deadline, "the slow one keeps its place");
+    }
+    assert_eq!(read_to_close(&mut slow).await, b"");
+}

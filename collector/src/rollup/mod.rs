@@ -38,6 +38,7 @@ mod settled;
 mod skew;
 mod slots;
 pub mod span;
+mod spans;
 mod thread;
 mod totals;
 pub mod unmapped;
@@ -68,6 +69,7 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::journal::Journal;
+use crate::mask::MaskedBatch;
 use fold::Fold;
 
 #[derive(Debug, Clone)]
@@ -164,6 +166,11 @@ impl Rollup {
         self.shared.fold().breakdown(now_ns, name, by, window.as_secs())
     }
 
+    /// The heaviest sources of one provider's failures over the last minute, at most 16, whatever their number.
+    pub fn heaviest(&self, name: &str, by: Dimension) -> Option<Vec<(Name, u64)>> {
+        self.shared.fold().heaviest(name, by)
+    }
+
     /// Calls of one provider to look at, out of the trailing `window`.
     pub fn exemplars(&self, name: &str, kind: Kind, window: Duration) -> Option<Vec<Exemplar>> {
         let now_ns = self.shared.clock.unix_ns();
@@ -200,6 +207,11 @@ impl Rollup {
     /// What has finished since this was last asked, for one detector that asks once a second.
     pub fn observed(&self) -> Observed {
         self.shared.fold().observed()
+    }
+
+    /// Takes the notices of a batch that spans have begun, and nothing else of it.
+    pub fn notices(&self, batch: &MaskedBatch) {
+        self.shared.fold().notices(batch);
     }
 
     /// Takes all that `source` says is open now; it says so once a second, and is not believed after 5 s of silence.
@@ -249,6 +261,8 @@ pub struct Stats {
     pub unreadable_batches: u64,
     /// Windows of 10 s that left memory before a store had asked for them.
     pub unsaved_windows: u64,
+    /// Notices that a call has begun; they are neither kept nor forwarded.
+    pub notices: u64,
     /// Open calls and notices beyond the bounds, and those whose span did not come within 10 min.
     pub open_calls_lost: u64,
     /// Providers without a table that gave their place to a busier one.

@@ -40,7 +40,8 @@ fn of_certificate(bad: &Bad) -> &'static str {
         Bad::NotValidYet | Bad::NotValidYetContext { .. } => {
             "the peer's certificate is not valid yet: check the clocks of both hosts"
         }
-        Bad::UnknownIssuer => {
+        // The signature is wrong where two authorities have one name.
+        Bad::UnknownIssuer | Bad::BadSignature => {
             "the peer's certificate is of a CA that is not trusted here: put that CA into ca_file \
              (client_ca_file of a listener)"
         }

@@ -179,3 +179,24 @@ async fn a_backlog_is_worked_off_over_several_connections_and_one_is_enough_afte
     }
     assert_eq!(server.connections(), connections, "a connection that rests is used again");
 }
+
+#[tokio::test]
+async fn a_destination_that_takes_next_to_nothing_gets_that_and_its_refusals_are_kept() {
+    let dir = TempDir::new().unwrap();
+    let journal = open_journal(dir.path());
+    // A proxy in front of it answers, and says nothing of gRPC.
+    let server = Server::start(|body| if body.len() > 3_000 { Reply::Http(413) } else { Reply::Take }).await;
+    let destination = begin(config(dir.path(), server.address), &journal);
+    append(&journal, "record", 20, 2_000).await;
+    let huge = request("huge", 1, 10_000);
+    journal.append(MaskedBatch::restored(huge.into(), 1, NOW, 0)).await.unwrap();
+    append(&journal, "later", 5, 500).await;
+    until_settled(&destination).await;
+    let status = destination.status();
+    assert_eq!(
+        (status.forwarded, status.rejected_by_destination, status.kept_aside),
+        (75, 1, 1),
+        "{status:?}"
+    );
+    assert!(server.taken().iter().all(|(_, body)| body.len() <= 3_000));
+}

@@ -28,7 +28,7 @@ pub enum Reply {
     /// Takes all but so many spans.
     TakePartly(u64),
     Status(grpc::Code),
-    /// An OTLP/HTTP answer.
+    /// An OTLP/HTTP answer, or that of a proxy.
     Http(u16),
     /// UNAVAILABLE or 429, and to come back after so many seconds.
     Later(u64),
@@ -204,11 +204,11 @@ async fn serve(
         Reply::Status(refused) => code = refused,
         Reply::Http(refused) => status = refused,
         Reply::Later(seconds) => {
-            (code, status) = (grpc::Code::Unavailable, 429);
+            (code, status) = (grpc::Code::Unavailable, if is_grpc { 200 } else { 429 });
             extra = Some(("retry-after", seconds.to_string()));
         }
         Reply::Overlap => {
-            (code, status) = (grpc::Code::Aborted, 409);
+            (code, status) = (grpc::Code::Aborted, if is_grpc { 200 } else { 409 });
             extra = Some(("spanmill-overlap", "1".to_owned()));
         }
         Reply::TakeAndLeave => {
@@ -227,7 +227,11 @@ async fn serve(
         Reply::Hang => std::future::pending().await,
     }
     let extra = extra.map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
-    Ok(if is_grpc { over_grpc(&message, code, extra) } else { over_http(message, status, extra) })
+    Ok(if is_grpc && status == 200 {
+        over_grpc(&message, code, extra)
+    } else {
+        over_http(message, status, extra)
+    })
 }
 
 fn inflate(encoding: Option<&http::HeaderValue>, body: Bytes) -> Bytes {

@@ -85,7 +85,7 @@ async fn run(config: Config, mut own: Verdicts, mut stopped: watch::Receiver<boo
 async fn heard(centre: Option<&mut watch::Receiver<centre::Told>>) {
     let Some(centre) = centre else { return std::future::pending().await };
     if centre.changed().await.is_err() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

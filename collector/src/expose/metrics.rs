@@ -119,8 +119,9 @@ fn verdicts(out: &mut Exposition, facts: &dyn Facts, board: &Board) {
 
 /// What became of the alerts, for each receiver.
 fn notifiers(out: &mut Exposition, facts: &dyn Facts) {
+    type Count = fn(&notify::Status) -> u64;
     let all = facts.notifiers();
-    let families: [(&str, Kind, &str, fn(&notify::Status) -> u64); 4] = [
+    let families: [(&str, Kind, &str, Count); 4] = [
         ("spanmill_notify_sent_total", Kind::Counter, "Alerts that the receiver took.", |one| one.sent),
         ("spanmill_notify_failed_total", Kind::Counter, "Calls that the receiver did not take.", |one| {
             one.failed

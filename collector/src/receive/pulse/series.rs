@@ -37,7 +37,8 @@ impl Key {
 }
 
 fn cut(text: &str) -> Arc<str> {
-    text[..text.floor_char_boundary(TEXT_MAX)].into()
+    let end = (0..=text.len().min(TEXT_MAX)).rev().find(|end| text.is_char_boundary(*end));
+    text[..end.unwrap_or(0)].into()
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

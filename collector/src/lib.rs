@@ -2,6 +2,7 @@
 //!
 //! Each folder is one stage; `pipeline.rs` is the only place that wires them. `ARCHITECTURE.md` has the picture.
 
+pub mod board;
 pub mod clock;
 pub mod command;
 pub mod config;
@@ -13,9 +14,11 @@ pub mod forward;
 pub mod journal;
 pub mod listen;
 pub mod mask;
+pub mod notify;
 pub mod outcome;
 pub mod pipeline;
 pub mod receive;
 pub mod rollup;
 pub mod rotate;
+pub mod store;
 pub mod tls;

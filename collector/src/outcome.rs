@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use spanmill_mask::{Report, Rule};
+use spanmill_proto::hello::ClientCounters;
 
 /// How a batch came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +97,36 @@ impl Lost {
     }
 }
 
+/// Why the clients on this host dropped spans, as they say; what this version does not know is `other`.
+pub const CLIENT_REASONS: [&str; 6] = ["queue_full", "no_daemon", "too_long", "send", "closed", "other"];
+/// What one counters packet may add: a client counts for a second or so, and may also lie.
+const CLIENT_COUNT_MAX: u64 = u32::MAX as u64;
+
+/// What the clients on this host have counted.
+#[derive(Debug, Default)]
+struct Clients {
+    sent: AtomicU64,
+    dropped: [AtomicU64; CLIENT_REASONS.len()],
+    masked: AtomicU64,
+    truncated: AtomicU64,
+    trimmed: AtomicU64,
+}
+
+/// Figures of the clients on this host, since the start of the process.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ClientTotals {
+    /// Spans that the kernel took for this daemon.
+    pub sent: u64,
+    /// By [`CLIENT_REASONS`].
+    pub dropped: [u64; CLIENT_REASONS.len()],
+    /// Values in which something was masked.
+    pub masked: u64,
+    /// Values that were cut to their limit.
+    pub truncated: u64,
+    /// Spans that lost their largest logs to fit a packet.
+    pub trimmed: u64,
+}
+
 /// The process's counters.
 #[derive(Debug, Default)]
 pub struct Outcomes {
@@ -108,6 +139,17 @@ pub struct Outcomes {
     /// Spans of batches that another daemon sent again and that were here already.
     known_spans: AtomicU64,
     masked: [AtomicU64; Rule::ALL.len()],
+    clients: Clients,
+    /// Calls that found no free slot on their process's page.
+    calls_without_slot: AtomicU64,
+    /// Open-call pages that were none, or for which there was no room.
+    pages_refused: AtomicU64,
+    /// Looks at an open-call page that were left out: a bound was reached.
+    pages_skipped: AtomicU64,
+    /// Series of pulses whose counts do not add up.
+    pulse_mismatches: AtomicU64,
+    /// Calls in flight that the sender of pulses, or we, lost track of.
+    pulse_lost: AtomicU64,
     /// The operator's masking rules by name, also those that a reload took away: counters never go back.
     user_rules: Mutex<Vec<(String, Arc<AtomicU64>)>>,
 }
@@ -158,6 +200,66 @@ impl Outcomes {
                 counter.fetch_add(hits, Ordering::Relaxed);
             }
         }
+    }
+
+    /// A client on this host has counted this since it last said so.
+    pub fn clients(&self, counters: &ClientCounters<'_>) {
+        let add = |counter: &AtomicU64, count: u64| {
+            counter.fetch_add(count.min(CLIENT_COUNT_MAX), Ordering::Relaxed);
+        };
+        add(&self.clients.sent, counters.sent);
+        add(&self.clients.masked, counters.masked);
+        add(&self.clients.truncated, counters.truncated);
+        add(&self.clients.trimmed, counters.trimmed);
+        for (reason, spans) in &counters.dropped {
+            let known = CLIENT_REASONS.iter().position(|known| known == reason);
+            add(&self.clients.dropped[known.unwrap_or(CLIENT_REASONS.len() - 1)], *spans);
+        }
+    }
+
+    pub fn calls_without_slot(&self, calls: u64) {
+        self.calls_without_slot.fetch_add(calls, Ordering::Relaxed);
+    }
+
+    pub fn pages_refused(&self, pages: u64) {
+        self.pages_refused.fetch_add(pages, Ordering::Relaxed);
+    }
+
+    pub fn pages_skipped(&self, looks: u64) {
+        self.pages_skipped.fetch_add(looks, Ordering::Relaxed);
+    }
+
+    pub fn pulse(&self, mismatches: u64, lost: u64) {
+        self.pulse_mismatches.fetch_add(mismatches, Ordering::Relaxed);
+        self.pulse_lost.fetch_add(lost.min(CLIENT_COUNT_MAX), Ordering::Relaxed);
+    }
+
+    /// Mismatches, and calls lost.
+    pub fn pulse_totals(&self) -> (u64, u64) {
+        (self.pulse_mismatches.load(Ordering::Relaxed), self.pulse_lost.load(Ordering::Relaxed))
+    }
+
+    pub fn client_totals(&self) -> ClientTotals {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        ClientTotals {
+            sent: read(&self.clients.sent),
+            dropped: std::array::from_fn(|at| read(&self.clients.dropped[at])),
+            masked: read(&self.clients.masked),
+            truncated: read(&self.clients.truncated),
+            trimmed: read(&self.clients.trimmed),
+        }
+    }
+
+    pub fn calls_without_slot_total(&self) -> u64 {
+        self.calls_without_slot.load(Ordering::Relaxed)
+    }
+
+    pub fn pages_refused_total(&self) -> u64 {
+        self.pages_refused.load(Ordering::Relaxed)
+    }
+
+    pub fn pages_skipped_total(&self) -> u64 {
+        self.pages_skipped.load(Ordering::Relaxed)
     }
 
     pub fn received_by(&self, transport: Transport) -> u64 {

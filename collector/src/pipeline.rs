@@ -1,31 +1,44 @@
 //! The one place where the stages are wired; it reads like the picture in ARCHITECTURE.md.
 //!
 //! ```text
-//! receive → mask → journal ┬→ rollup → expose
+//! receive → mask → journal ┬→ rollup ┬→ store ┬→ expose
+//!                          │         └────────┘
 //!                          └→ forward
 //! ```
 
+mod in_flight;
+mod verdicts;
+
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use tokio::sync::{broadcast, watch};
 
+use crate::board::{self, Board};
 use crate::clock::Clock;
 use crate::config::{self, Config};
+use crate::detect;
 use crate::expose::{self, Reload, Sources};
 use crate::forward::{self, Destination};
 use crate::journal::{self, Journal, Refused};
 use crate::listen;
 use crate::mask::{Masked, MaskedBatch, Masking};
+use crate::notify::{self, Notifier};
 use crate::outcome::{Lost, Outcomes, Transport};
-use crate::receive::{self, Accepted, ReceivedBatch, Refusal, Sink};
+use crate::receive::{self, Accepted, OpenCall, Process, ReceivedBatch, Refusal, Sink, Source};
 use crate::rollup::{self, Rollup};
+use crate::store::{self, Store};
 
 /// Senders are asked to come back after this when the journal can't take their batch.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// Alerts that the page's event stream may lag behind: they are few, and the next board shows what holds.
+const ALERTS_LAG_MAX: usize = 256;
+/// A call that has waited for so long is a timeout when its process dies, where nobody knows better.
+const OVERDUE_NS: u64 = 10_000_000_000;
 /// Of the 10 s that a stop may take: requests in flight, then what the destinations still take.
 const STOP_RECEIVE: Duration = Duration::from_secs(3);
 const STOP_FORWARD: Duration = Duration::from_secs(4);
@@ -40,6 +53,8 @@ pub enum StartError {
     Receive(#[from] receive::StartError),
     #[error(transparent)]
     Listen(#[from] listen::BindError),
+    #[error("the store can't be opened: {0}")]
+    Store(#[from] store::Error),
     #[error("cannot start a thread: {0}")]
     Thread(#[from] io::Error),
 }
@@ -49,6 +64,10 @@ pub struct Pipeline {
     receiver: receive::Receiver,
     journal: Journal,
     rollup: Rollup,
+    store: Store,
+    detector: detect::Live,
+    notifier: Notifier,
+    board: Board,
     destinations: Arc<Vec<Destination>>,
     server: expose::Server,
     page_scheme: &'static str,
@@ -74,20 +93,45 @@ impl Pipeline {
         let dir = journal_dir.display().to_string();
         let journal = journal::start(config.journal, clock.clone(), Arc::clone(&outcomes))
             .map_err(|cause| StartError::Journal { dir, cause })?;
+        let (opened, restored) = store::open(&config.store, &journal, clock)?;
+        let cards = Arc::new(verdicts::cards(&config.rollup.registry));
+        let rollup = rollup::start(config.rollup, &journal, clock.clone(), Some(restored));
+        let store = store::start(opened, store::Live::new(&rollup, &journal))?;
+        let reload = reloading(&masking, &rollup, again);
+        let is_muted = {
+            let (cards, store) = (Arc::clone(&cards), store.clone());
+            Box::new(move |provider: &str| verdicts::is_muted(&cards, &store, provider))
+        };
+        let notifier = notify::start(config.notify, clock.clone(), is_muted)?;
+        let (alerts, _) = broadcast::channel(ALERTS_LAG_MAX);
+        let (verdicts, watched) = watch::channel(Arc::default());
+        let told = verdicts::Told {
+            rollup: rollup.clone(),
+            store: store.clone(),
+            notifier: notifier.clone(),
+            cards,
+            firing: Mutex::default(),
+            alerts: alerts.clone(),
+            verdicts,
+        };
+        let detector = detect::start(config.detect, told, clock.clone())?;
+        let board = board::start(config.board, watched.clone())?;
         let names: Vec<_> = config.forward.iter().map(|config| config.name.as_str()).collect();
         forward::tell_of_absent(&journal_dir, &names, &journal);
-        let rollup = rollup::start(config.rollup, &journal, clock.clone(), None);
-        let reload = reloading(&masking, &rollup, again);
         let destinations = config.forward.into_iter();
         let destinations = destinations.map(|config| forward::start(config, &journal, clock.clone()));
         let destinations = Arc::new(destinations.collect::<Vec<_>>());
         let sources = Sources {
             rollup: rollup.clone(),
+            store: store.clone(),
             journal: journal.clone(),
             destinations: Arc::clone(&destinations),
             outcomes: Arc::clone(&outcomes),
             clock: clock.clone(),
             draining: Arc::clone(&draining),
+            standings: detector.standings(),
+            alerts,
+            notifier: notifier.clone(),
             reload: reload.clone(),
         };
         let server = expose::start(&config.expose, page, sources)?;
@@ -95,10 +139,24 @@ impl Pipeline {
             masking,
             journal: journal.clone(),
             rollup: rollup.clone(),
+            standings: detector.standings(),
             outcomes: Arc::clone(&outcomes),
         };
-        let receiver = receive::start(config.receive, &path, clock, &outcomes)?;
-        Ok(Pipeline { receiver, journal, rollup, destinations, server, page_scheme, draining, reload })
+        let receiver = receive::start(config.receive, &path, clock, &outcomes, watched)?;
+        Ok(Pipeline {
+            receiver,
+            journal,
+            rollup,
+            store,
+            detector,
+            notifier,
+            board,
+            destinations,
+            server,
+            page_scheme,
+            draining,
+            reload,
+        })
     }
 
     /// Says where everything is.
@@ -122,6 +180,11 @@ impl Pipeline {
         self.server.local_addr()
     }
 
+    /// What is said of every provider, each second.
+    pub fn standings(&self) -> detect::Standings {
+        self.detector.standings()
+    }
+
     /// What a reload takes; the copy that SIGHUP uses.
     pub fn reload(&self) -> Reload {
         self.reload.clone()
@@ -134,7 +197,11 @@ impl Pipeline {
         self.receiver.stop(STOP_RECEIVE).await;
         self.journal.close().await;
         join_all(self.destinations.iter().map(|destination| destination.stop(STOP_FORWARD))).await;
+        self.detector.stop().await;
+        self.notifier.stop().await;
+        self.board.stop().await;
         self.rollup.stop().await;
+        self.store.stop().await;
         self.server.stop(STOP_EXPOSE).await;
     }
 }
@@ -168,6 +235,7 @@ struct Path {
     masking: Masking,
     journal: Journal,
     rollup: Rollup,
+    standings: detect::Standings,
     outcomes: Arc<Outcomes>,
 }
 
@@ -184,6 +252,20 @@ impl Sink for Path {
         }
         self.outcomes.invalid_spans(u64::from(rejected_spans));
         Ok(Accepted { rejected_spans })
+    }
+
+    fn in_flight(&self, source: Source, processes: Vec<Process>, _now_unix_ns: u64) {
+        let source = match source {
+            Source::Pages => rollup::Source::Pages,
+            Source::Pulses => rollup::Source::Pulse,
+        };
+        let calls = in_flight::calls(&processes, &|text| self.masking.text(text));
+        self.rollup.open_calls(source, &calls);
+    }
+
+    fn is_overdue(&self, call: &OpenCall, now_unix_ns: u64) -> bool {
+        let age_ns = now_unix_ns.saturating_sub(call.started_unix_ns);
+        age_ns >= verdicts::tail_ns(&self.standings.borrow(), call, &self.rollup).unwrap_or(OVERDUE_NS)
     }
 }
 

@@ -140,6 +140,11 @@ impl Daemon {
         self.addresses.http
     }
 
+    /// Page, API and metrics.
+    pub fn page(&self) -> SocketAddr {
+        self.addresses.expose
+    }
+
     /// The local socket of the clients on this host.
     pub fn socket(&self) -> PathBuf {
         self.dir.path().join("spanmill.sock")
@@ -191,6 +196,11 @@ impl Daemon {
             let provider = self.provider(name).ok_or_else(|| self.json("/api/v1/providers?window=60s"))?;
             if provider["count"].as_u64() >= Some(count) { Ok(provider) } else { Err(provider) }
         })
+    }
+
+    /// Posts JSON to `path` of the page's port, whatever the answer.
+    pub fn post_json(&self, path: &str, body: &Value) -> Response {
+        self.client.post(self.url(path)).json(body).send().expect("the daemon answers")
     }
 
     /// Posts a body to `/v1/traces`.

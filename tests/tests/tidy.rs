@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 /// Modules of the daemon and what each may import of the others. A stage sees the output type of the stage
 /// before it, `outcome` and `clock`; `expose` is handed the read handles of every stage.
-const MAY_IMPORT: [(&str, &[&str]); 15] = [
+const MAY_IMPORT: [(&str, &[&str]); 16] = [
     ("clock", &[]),
     ("outcome", &[]),
     ("rotate", &[]),
@@ -20,7 +20,8 @@ const MAY_IMPORT: [(&str, &[&str]); 15] = [
     ("rollup", &["clock", "journal", "mask", "receive"]),
     ("detect", &["clock", "rollup"]),
     ("store", &["clock", "detect", "journal", "rollup"]),
-    ("notify", &["clock", "detect"]),
+    ("notify", &["clock", "detect", "dial"]),
+    ("board", &["dial"]),
     ("forward", &["clock", "dial", "journal"]),
     (
         "expose",
@@ -272,7 +273,9 @@ fn test_modules(file: &Path) -> Vec<PathBuf> {
     let mut is_for_tests = false;
     for (_, line) in numbered(file) {
         let line = line.trim();
-        if let Some(name) = line.strip_prefix("mod ").and_then(|rest| rest.strip_suffix(';')) {
+        if let Some(name) =
+            line.trim_start_matches("pub ").strip_prefix("mod ").and_then(|rest| rest.strip_suffix(';'))
+        {
             if is_for_tests {
                 let file = path.take().unwrap_or_else(|| format!("{name}.rs"));
                 found.extend([folder.join(&file), folder.join(name), own.join(&file), own.join(name)]);

@@ -1,10 +1,12 @@
 //! `spanmill demo`: the daemon and a simulated shop, on one machine, with nothing to install.
 
 use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::fmt::Write;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -13,6 +15,7 @@ use super::signals::Signals;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::demo::{self, Providers};
+use crate::detect::Standings;
 use crate::pipeline::{Pipeline, StartError};
 
 /// Runs the daemon with a simulated shop and eight simulated providers, one of them in trouble at a time.
@@ -95,17 +98,18 @@ impl Demo {
             }
             let pipeline = Pipeline::start(config, &Clock::default(), again)?;
             println!("spanmill demo: a shop and eight providers; open http://{}/", pipeline.page());
+            let started = Instant::now();
+            let tell = |line: &str| {
+                let seconds = started.elapsed().as_secs();
+                println!("{:02}:{:02}  {line}", seconds / 60, seconds % 60);
+            };
             let stop = async {
                 let end = tokio::time::sleep(self.seconds.map_or(Duration::MAX, Duration::from_secs));
                 tokio::select! {
                     () = end => {}
                     () = signals.stop() => {}
+                    () = tell_verdicts(pipeline.standings(), tell) => {}
                 }
-            };
-            let started = Instant::now();
-            let tell = |line: &str| {
-                let seconds = started.elapsed().as_secs();
-                println!("{:02}:{:02}  {line}", seconds / 60, seconds % 60);
             };
             let simulation = demo::Config { seed: self.seed, rate: self.rate };
             let ended = demo::simulate(simulation, providers, &socket, tell, stop).await;
@@ -133,10 +137,27 @@ impl Demo {
             let ports: Vec<u16> = addresses.iter().map(SocketAddr::port).collect();
             writeln!(
                 text,
-                "[[provider]]\nname = \"{name}\"\nhosts = [\"127.0.0.1\"]\nports = {ports:?}\nowner = \"demo\""
+                "[[provider]]\nname = \"{name}\"\nhosts = [\"127.0.0.1\"]\nports = {ports:?}\nowner = \"demo\"\ntimeout = \"5s\""
             )
             .expect("a String takes what it is given");
         }
         Config::from_text(&PathBuf::from("demo"), &text, dir.to_owned())
+    }
+}
+
+/// Prints each verdict as it falls; ends with the detector.
+async fn tell_verdicts(mut standings: Standings, tell: impl Fn(&str)) {
+    let mut told = HashMap::new();
+    while standings.changed().await.is_ok() {
+        let now = Arc::clone(&standings.borrow_and_update());
+        for standing in now.iter() {
+            let before = told.insert(Arc::clone(&standing.provider), standing.generation);
+            let is_news = before.is_some_and(|before| before != standing.generation);
+            if is_news || (before.is_none() && standing.evidence.is_some()) {
+                let (provider, verdict) = (&standing.provider, standing.verdict.name());
+                let evidence = standing.evidence.as_ref().map_or(String::new(), |why| format!(": {why}"));
+                tell(&format!("verdict: {provider} is {verdict}{evidence}"));
+            }
+        }
     }
 }

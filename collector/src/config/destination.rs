@@ -102,7 +102,7 @@ pub fn resolve(
     })
 }
 
-fn headers(
+pub fn headers(
     file: std::collections::BTreeMap<String, toml::Spanned<String>>,
     source: &Source,
 ) -> Result<Vec<(HeaderName, HeaderValue)>, Error> {

@@ -23,6 +23,8 @@ pub struct File {
     pub expose: Expose,
     /// `[forward.NAME]`, one per destination; none = nothing is forwarded.
     pub forward: BTreeMap<String, Forward>,
+    pub notify: Notify,
+    pub board: Board,
     /// `[[provider]]`, the registry.
     pub provider: Vec<Provider>,
 }
@@ -38,6 +40,8 @@ impl Default for File {
             detect: Detect::default(),
             expose: Expose::default(),
             forward: BTreeMap::new(),
+            notify: Notify::default(),
+            board: Board::default(),
             provider: Vec::new(),
         }
     }
@@ -226,7 +230,7 @@ pub struct Forward {
     pub headers: BTreeMap<String, Spanned<String>>,
 }
 
-#[derive(Debug, Clone, Copy, Default, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
     #[default]
@@ -329,6 +333,10 @@ pub struct Expose {
     pub tls: ListenerTls,
     /// `http://jaeger:16686`: where trace links lead.
     pub jaeger_ui: Option<Spanned<String>>,
+    /// `https://spanmill.example`: how people reach the page, for links in alerts; default: `listen`.
+    pub external_url: Option<Spanned<String>>,
+    /// Who may write where others than this host can reach the port.
+    pub auth: Auth,
 }
 
 impl Default for Expose {
@@ -337,8 +345,63 @@ impl Default for Expose {
             listen: SocketAddr::from(([127, 0, 0, 1], 4316)),
             tls: ListenerTls::default(),
             jaeger_ui: None,
+            external_url: None,
+            auth: Auth::default(),
         }
     }
+}
+
+/// Who is told of alerts.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Notify {
+    pub webhook: Vec<Webhook>,
+    pub alertmanager: Vec<Alertmanager>,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhook {
+    pub url: Spanned<String>,
+    /// The key of the signatures; without a file calls are not signed.
+    pub secret_file: Option<Spanned<PathBuf>>,
+    #[serde(default)]
+    pub min_severity: Severity,
+    #[serde(default)]
+    pub tls: DestinationTls,
+    /// Sent with each call.
+    #[serde(default, skip_serializing)]
+    pub headers: BTreeMap<String, Spanned<String>>,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Alertmanager {
+    /// Its own address, with the path it is served at.
+    pub url: Spanned<String>,
+    #[serde(default)]
+    pub min_severity: Severity,
+    #[serde(default)]
+    pub tls: DestinationTls,
+    /// Sent with each call.
+    #[serde(default, skip_serializing)]
+    pub headers: BTreeMap<String, Spanned<String>>,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    #[default]
+    Info,
+    Warning,
+    Page,
+}
+
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Board {
+    /// Default: `board` beside the local socket, where the clients look by themselves.
+    pub path: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]

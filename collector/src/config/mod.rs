@@ -4,6 +4,7 @@
 
 mod destination;
 mod file;
+mod notify;
 mod place;
 mod resolve;
 mod tls;
@@ -17,7 +18,7 @@ pub use place::Error;
 
 use spanmill_mask::Masker;
 
-use crate::{detect, expose, forward, journal, receive, rollup};
+use crate::{board, detect, expose, forward, journal, receive, rollup, store};
 
 /// What the daemon runs with.
 #[derive(Debug, Clone)]
@@ -30,6 +31,9 @@ pub struct Config {
     pub forward: Vec<forward::Config>,
     pub rollup: rollup::Config,
     pub detect: detect::Config,
+    pub store: store::Config,
+    pub notify: crate::notify::Config,
+    pub board: board::Config,
     pub expose: expose::Config,
 }
 
@@ -53,6 +57,7 @@ impl Config {
         let config = resolve::resolve(file.clone(), None, &source)?;
         // A default that depends on who asks: shown as it came out here.
         file.receive.local.path = Some(config.receive.local.path);
+        file.board.path = Some(config.board.path);
         let text = toml::to_string(&file).expect("every type of the file can be written as TOML");
         Ok(source.without_environment(text))
     }

@@ -12,11 +12,11 @@ use toml::Spanned;
 use super::file::{self, File};
 use super::place::{Error, Source};
 use super::tls::certificate;
-use super::{Config, destination};
+use super::{Config, destination, notify};
 use crate::receive::Tokens;
 use crate::rollup::registry;
 use crate::rotate::Rotating;
-use crate::{detect, expose, journal, receive, rollup};
+use crate::{board, detect, expose, forward, journal, receive, rollup, store};
 
 /// A segment is the unit of deletion: a journal has eight at least, smaller ones where it is small.
 const SEGMENT_SIZE: u64 = 64 << 20;
@@ -30,28 +30,65 @@ const OPERATIONS_MAX: usize = 1_000;
 pub fn resolve(file: File, data_dir: Option<PathBuf>, source: &Source) -> Result<Config, Error> {
     let data_dir = data_dir.unwrap_or(file.data_dir);
     let listeners = [file.receive.otlp_grpc.listen, file.receive.otlp_http.listen, file.expose.listen];
-    let forward = file
+    let centres = file
+        .forward
+        .iter()
+        .filter(|(_, one)| one.kind == file::Kind::Spanmill && one.protocol == file::Protocol::Grpc)
+        .map(|(name, one)| (name.clone(), one.endpoint.span()))
+        .collect::<Vec<_>>();
+    if let Some((name, span)) = centres.get(1) {
+        let message =
+            format!("{} is a centre already: verdicts come from one alone; leave one of them", centres[0].0);
+        return Err(source.error(span.clone(), format!("[forward.{name}]: {message}")));
+    }
+    let forward: Vec<forward::Config> = file
         .forward
         .into_iter()
         .map(|(name, forward)| destination::resolve(name, forward, &data_dir, &listeners, source))
         .collect::<Result<_, _>>()?;
+    let centre = forward.iter().find(|one| centres.iter().any(|(name, _)| *name == one.name));
+    let centre = centre.map(|one| board::Centre {
+        name: one.name.clone(),
+        target: one.target.clone(),
+        headers: one.headers.clone(),
+    });
+    let receive = receiving(file.receive, &data_dir, source)?;
+    let board = board::Config {
+        path: file.board.path.unwrap_or_else(|| receive.local.path.with_file_name("board")),
+        centre,
+    };
+    let scheme = if file.expose.tls.cert_file.is_some() { "https" } else { "http" };
+    let page = match file.expose.external_url {
+        Some(url) => web_address(url, "https://spanmill.example", source)?,
+        None => format!("{scheme}://{}", file.expose.listen),
+    };
     let detect = detecting(&file.detect, &file.provider, source)?;
+    let providers = providers(file.provider, source)?;
     Ok(Config {
         detect,
-        receive: receiving(file.receive, &data_dir, source)?,
+        notify: notify::resolve(file.notify, &data_dir, page, source)?,
+        board,
+        receive,
         mask: masking(file.mask, source)?,
         journal: journaling(&file.journal, &data_dir, source)?,
         forward,
         rollup: rollup::Config {
-            registry: registry::Config { providers: providers(file.provider, source)? },
+            registry: registry::Config { providers },
             providers_max: within(&file.rollup.providers_max, PROVIDERS_MAX, source)?,
             operations_max: within(&file.rollup.operations_max, OPERATIONS_MAX, source)?,
             production: file.rollup.production,
         },
+        store: store::Config { path: data_dir.join("spanmill.db") },
         expose: expose::Config {
             listen: file.expose.listen,
             tls: certificate("expose", file.expose.tls, source)?,
-            jaeger_ui: jaeger_ui(file.expose.jaeger_ui, source)?,
+            jaeger_ui: file
+                .expose
+                .jaeger_ui
+                .map(|url| web_address(url, "http://jaeger:16686", source))
+                .transpose()?,
+            writers: tokens("expose", file.expose.auth, source)?
+                .map(|tokens| expose::Admit::new(move |headers| tokens.current().admit(headers))),
         },
         data_dir,
     })
@@ -197,13 +234,13 @@ fn journaling(file: &file::Journal, data_dir: &Path, source: &Source) -> Result<
     })
 }
 
-fn jaeger_ui(url: Option<Spanned<String>>, source: &Source) -> Result<Option<String>, Error> {
-    let Some(url) = url else { return Ok(None) };
+/// The address of a web page, without a slash at the end.
+fn web_address(url: Spanned<String>, example: &str, source: &Source) -> Result<String, Error> {
     let parsed = url.get_ref().parse::<Uri>().ok();
     if !parsed.is_some_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some()) {
-        return Err(source.error(url.span(), "not a web address; write e.g. \"http://jaeger:16686\""));
+        return Err(source.error(url.span(), format!("not a web address; write e.g. \"{example}\"")));
     }
-    Ok(Some(url.into_inner().trim_end_matches('/').to_owned()))
+    Ok(url.into_inner().trim_end_matches('/').to_owned())
 }
 
 fn detecting(

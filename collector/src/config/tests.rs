@@ -185,6 +185,49 @@ fn what_check_prints_is_a_file_that_means_the_same() {
 }
 
 #[test]
+fn receivers_of_alerts_are_read_and_wrong_ones_are_refused_with_the_fix() {
+    let text = r#"
+[expose]
+external_url = "https://spanmill.example/"
+[[notify.webhook]]
+url = "http://hooks.example:8080/spanmill?team=a"
+headers = { authorization = "Bearer x" }
+min_severity = "page"
+[[notify.alertmanager]]
+url = "http://alertmanager:9093/am/"
+[board]
+path = "/tmp/b"
+[forward.centre]
+kind = "spanmill"
+endpoint = "http://centre.example:4317"
+"#;
+    let config = parse(text).unwrap();
+    let [webhook, alertmanager] = &config.notify.targets[..] else { panic!("{:?}", config.notify) };
+    assert_eq!((webhook.name.as_str(), webhook.path.as_str()), ("webhook-1", "/spanmill?team=a"));
+    assert_eq!(webhook.severity_min, crate::notify::Severity::Page);
+    assert_eq!(alertmanager.path.as_str(), "/am/api/v2/alerts");
+    assert_eq!(config.notify.page, "https://spanmill.example");
+    assert_eq!(config.board.centre.unwrap().name, "centre");
+    assert_eq!(config.board.path, Path::new("/tmp/b"));
+
+    let check = |text: &str, parts: &[&str]| {
+        let error = parse(text).expect_err(text).to_string();
+        assert!(parts.iter().all(|part| error.contains(part)), "{text}: {error}");
+    };
+    let hook = |rest: &str| format!("[[notify.webhook]]\n{rest}");
+    check(&hook("url = \"hooks.example\""), &[":2: ", "notify.webhook", "http://"]);
+    check(&hook("url = \"http://a:b@hooks.example\""), &[":2: ", "headers"]);
+    check(&hook("url = \"http://h\"\nsecret_file = \"/nowhere/key\""), &[":3: ", "can't be read"]);
+    check(&hook("url = \"http://h\"\ntls.ca_file = \"/nowhere/ca\""), &[":3: ", "https://"]);
+    check(&hook("url = \"http://h\"\nmin_severity = \"loud\""), &[":3: "]);
+    check("[[notify.alertmanager]]\nurl = \"http://am:9093/api/v2/alerts\"", &[":2: ", "own address"]);
+    check("[expose]\nexternal_url = \"spanmill\"", &[":2: ", "web address"]);
+    let two = "[forward.a]\nkind = \"spanmill\"\nendpoint = \"http://a.example:4317\"\n\
+               [forward.b]\nkind = \"spanmill\"\nendpoint = \"http://b.example:4317\"";
+    check(two, &[":6: ", "a is a centre already"]);
+}
+
+#[test]
 fn the_rule_for_an_unmapped_peer_is_one_that_this_reads() {
     use crate::rollup::host::Host;
     for host in [

@@ -154,6 +154,12 @@ pub enum Change {
 }
 
 impl Change {
+    pub fn alert_mut(&mut self) -> &mut Alert {
+        match self {
+            Change::Firing(alert) | Change::Upgraded(alert) | Change::Resolved(alert) => alert,
+        }
+    }
+
     pub fn alert(&self) -> &Alert {
         match self {
             Change::Firing(alert) | Change::Upgraded(alert) | Change::Resolved(alert) => alert,

@@ -74,11 +74,6 @@ impl Detector {
         self.group.tick(&mut self.providers, changes, now_s, now_unix_ns)
     }
 
-    /// The second of the last tick.
-    pub(super) fn now_s(&self) -> u64 {
-        self.now_s
-    }
-
     /// By its table, for a while, or because all are.
     pub(super) fn is_muted(&self, provider: &Provider, names: &dyn Names) -> bool {
         let is_for_now = || {

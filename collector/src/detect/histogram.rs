@@ -46,6 +46,13 @@ impl Histogram {
         }
     }
 
+    pub fn merge(&mut self, other: &Histogram) {
+        for (count, more) in self.counts.iter_mut().zip(&other.counts) {
+            *count += more;
+        }
+        self.total += other.total;
+    }
+
     /// Every count becomes `factor` of what it was.
     pub fn fade(&mut self, factor: f64) {
         self.counts.iter_mut().for_each(|count| *count *= factor as f32);

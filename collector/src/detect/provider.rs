@@ -76,6 +76,7 @@ pub struct Provider {
     /// Since when the verdict is what it is.
     pub verdict: super::alert::Verdict,
     pub since_unix_ns: u64,
+    pub generation: u32,
     // The slow channel.
     pub conversion: Conversion,
     pub declining: Option<Alert>,
@@ -133,6 +134,7 @@ impl Provider {
             resolved_s: 0,
             verdict: super::alert::Verdict::Unknown,
             since_unix_ns: now_s * 1_000_000_000,
+            generation: 0,
             conversion: Conversion::default(),
             declining: None,
             week: Week::default(),

@@ -145,13 +145,16 @@ mod tests {
     fn a_baseline_survives_a_restart_and_arms_at_the_first_call() {
         let mut detector = Detector::new(Config::default());
         let mut second = calls(&mut detector, 1_000, 900, 100.0);
-        let baseline = detector.states(&Texts)[0].baseline.unwrap();
+        let baseline = detector.standings(second * 1_000_000_000, &Texts)[0].baseline.unwrap();
         let saved = detector.save(&Texts);
         let mut restarted = Detector::new(Config::default());
         restarted.restore(&saved[0]).unwrap();
         second = calls(&mut restarted, second, 2, 100.0);
-        let restored = restarted.states(&Texts)[0].baseline.unwrap();
-        assert!((restored.p95_ms / baseline.p95_ms - 1.0).abs() < 0.05, "{restored:?} {baseline:?}");
+        let restored = restarted.standings(second * 1_000_000_000, &Texts)[0].baseline.unwrap();
+        assert!(
+            (restored.p95_ns as f64 / baseline.p95_ns as f64 - 1.0).abs() < 0.05,
+            "{restored:?} {baseline:?}"
+        );
         assert!(second > 1_900);
     }
 

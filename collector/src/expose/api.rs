@@ -4,13 +4,20 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use tokio::sync::watch;
 
 use super::facts::Facts;
 use super::problem::{unknown_method, unknown_path};
-use super::{Config, detail, events, guard, health, metrics, page, providers, reload, series, stats, traces};
+use super::{
+    Config, alerts, annotations, detail, events, guard, health, metrics, mutes, openapi, page, providers,
+    reload, series, stats, traces,
+};
+
+/// What is posted is a sentence and some words.
+const BODY_MAX: usize = 16 << 10;
 
 pub(super) struct Api {
     pub(super) config: Config,
@@ -38,6 +45,10 @@ pub(super) fn router(api: Arc<Api>) -> Router {
     Router::new()
         .route("/api/v1/providers", get(providers::list))
         .route("/api/v1/providers/{name}/series", get(series::of))
+        .route("/api/v1/providers/{name}/mute", post(mutes::mute))
+        .route("/api/v1/annotations", get(annotations::list).post(annotations::add))
+        .route("/api/v1/alerts", get(alerts::list))
+        .route("/api/v1/openapi.json", get(openapi::document))
         .route("/api/v1/providers/{name}/breakdown", get(detail::breakdown))
         .route("/api/v1/providers/{name}/exemplars", get(detail::exemplars))
         .route("/api/v1/providers/{name}/heatmap", get(series::heatmap))
@@ -52,6 +63,7 @@ pub(super) fn router(api: Arc<Api>) -> Router {
         .merge(page::routes())
         .method_not_allowed_fallback(unknown_method)
         .fallback(unknown_path)
+        .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(from_fn_with_state(Arc::clone(&api), guard::guard))
         .with_state(api)
 }

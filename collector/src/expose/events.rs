@@ -17,7 +17,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, watch};
 use super::api::Api;
 use super::problem::Problem;
 use super::providers;
-use crate::rollup::Board;
+use super::verdicts::Present;
+use crate::rollup::{Board, Figures};
+use crate::store::annotations::Annotation;
 
 /// Open streams: a few walls of screens. Each costs a connection and one copy of the board in its socket.
 const CLIENTS_MAX: usize = 64;
@@ -35,8 +37,8 @@ pub(super) struct Live {
 
 #[derive(Debug, Clone)]
 struct Event {
-    /// Unix milliseconds of the board.
-    id: u64,
+    /// Unix milliseconds of the board; `None`: a note, which has no place among the boards.
+    id: Option<u64>,
     json: Bytes,
     frame: Bytes,
 }
@@ -61,16 +63,30 @@ impl Live {
         self.latest.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn publish(&self, board: &Board) {
-        let json = providers::encode(board);
+    fn publish(&self, board: &Board, on: impl Fn(&Figures) -> Figures) {
+        let json = providers::encode(board, on);
         let id = board.at_unix_ns / 1_000_000;
         let mut frame = format!("id: {id}\nevent: providers\ndata: ").into_bytes();
         frame.extend_from_slice(&json);
         frame.extend_from_slice(b"\n\n");
-        let event = Event { id, json, frame: frame.into() };
+        let event = Event { id: Some(id), json, frame: frame.into() };
         *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(event.clone());
         // An error says that nobody listens.
         let _ = self.events.send(event);
+    }
+}
+
+impl Live {
+    /// Tells everybody of a note that somebody made.
+    pub(super) fn annotated(&self, annotation: &Annotation) {
+        let json = serde_json::to_vec(annotation).expect("plain structs with string keys always encode");
+        self.event_of("annotation", json.into());
+    }
+
+    /// Tells everybody of something that happened.
+    pub(super) fn event_of(&self, kind: &str, json: Bytes) {
+        let frame = [b"event: ", kind.as_bytes(), b"\ndata: ", &json[..], b"\n\n"].concat();
+        let _ = self.events.send(Event { id: None, json, frame: frame.into() });
     }
 }
 
@@ -85,7 +101,8 @@ pub(super) fn publish(api: Arc<Api>) -> impl Future<Output = ()> + Send {
                 changed = boards.changed() => if changed.is_err() { return },
             }
             let board = Arc::clone(&boards.borrow_and_update());
-            api.live.publish(&board);
+            let present = Present::of(&*api.facts);
+            api.live.publish(&board, |figures| present.on(figures));
         }
     }
 }
@@ -130,9 +147,13 @@ impl Client {
                     event = self.events.recv() => event.ok()?,
                 },
             };
-            if self.last_id != Some(event.id) {
-                self.last_id = Some(event.id);
-                return Some(event.frame);
+            match event.id {
+                None => return Some(event.frame),
+                id if id == self.last_id => {}
+                id => {
+                    self.last_id = id;
+                    return Some(event.frame);
+                }
             }
         }
     }
@@ -163,7 +184,7 @@ mod tests {
         let mut slow = client(&live, stopping.subscribe());
         let mut quick = client(&live, stopping.subscribe());
         for second in 1..=LAG_MAX as u64 + 1 {
-            live.publish(&board(second));
+            live.publish(&board(second), Figures::clone);
             let frame = quick.next().await.unwrap();
             assert!(frame.starts_with(format!("id: {}\n", second * 1000).as_bytes()));
         }
@@ -174,13 +195,13 @@ mod tests {
     async fn a_new_client_gets_the_newest_board_at_once_and_only_once() {
         let stopping = watch::Sender::new(false);
         let live = Live::default();
-        live.publish(&board(1));
-        live.publish(&board(2));
+        live.publish(&board(1), Figures::clone);
+        live.publish(&board(2), Figures::clone);
         let mut late = client(&live, stopping.subscribe());
         // As if a board had come between subscribing and reading the newest.
-        late.first = Some(Event { id: 3000, json: Bytes::new(), frame: Bytes::from_static(b"third") });
-        live.publish(&board(3));
-        live.publish(&board(4));
+        late.first = Some(Event { id: Some(3000), json: Bytes::new(), frame: Bytes::from_static(b"third") });
+        live.publish(&board(3), Figures::clone);
+        live.publish(&board(4), Figures::clone);
         assert_eq!(late.next().await.unwrap(), "third");
         assert!(late.next().await.unwrap().starts_with(b"id: 4000\nevent: providers\ndata: {"));
     }

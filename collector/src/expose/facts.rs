@@ -5,15 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
 use super::Sources;
+use crate::detect::{Alert, Standings};
 use crate::journal::{Found, Record};
 use crate::outcome::Outcomes;
 use crate::rollup::{
     self, Board, BreakdownTable, Dimension, Exemplar, Heatmap, Kind, Series, Totals, UnmappedPeer,
 };
-use crate::{forward, journal};
+use crate::store::Store;
+use crate::{forward, journal, notify};
 
 pub(super) trait Facts: Send + Sync + 'static {
     fn unix_ns(&self) -> u64;
@@ -35,6 +37,15 @@ pub(super) trait Facts: Send + Sync + 'static {
     fn reload(&self) -> Result<(), String>;
     fn totals(&self) -> Vec<Totals>;
     fn rollup(&self) -> rollup::Stats;
+    fn store(&self) -> &Store;
+    /// What the detector says of every provider, each second.
+    fn standings(&self) -> Standings;
+    /// Alerts that begin, change or end from now on.
+    fn alerts(&self) -> broadcast::Receiver<Arc<Alert>>;
+    /// One for each receiver of alerts.
+    fn notifiers(&self) -> Vec<notify::Status>;
+    /// Alerts that nobody was told of, as their provider was muted.
+    fn suppressed(&self) -> u64;
     fn journal(&self) -> journal::Status;
     /// False when the last write failed.
     fn journal_writable(&self) -> bool;
@@ -106,6 +117,10 @@ impl Facts for Sources {
         self.rollup.stats()
     }
 
+    fn store(&self) -> &Store {
+        &self.store
+    }
+
     fn journal(&self) -> journal::Status {
         self.journal.status()
     }
@@ -124,5 +139,21 @@ impl Facts for Sources {
 
     fn find(&self, trace_id: &[u8; 16], visit: &mut dyn FnMut(&Record) -> bool) -> io::Result<Found> {
         self.journal.find(trace_id, visit)
+    }
+
+    fn standings(&self) -> Standings {
+        self.standings.clone()
+    }
+
+    fn alerts(&self) -> broadcast::Receiver<Arc<Alert>> {
+        self.alerts.subscribe()
+    }
+
+    fn notifiers(&self) -> Vec<notify::Status> {
+        self.notifier.status()
+    }
+
+    fn suppressed(&self) -> u64 {
+        self.notifier.suppressed()
     }
 }

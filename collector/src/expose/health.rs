@@ -15,8 +15,8 @@ pub(super) async fn alive() -> Response {
     Json(json!({ "alive": true })).into_response()
 }
 
-/// 503 with the reasons, or 200, where a destination in trouble is a reason too: it does not keep us from
-/// accepting, judging and storing.
+/// 503 with the reasons, or 200, where a destination or a store in trouble is a reason too: neither keeps us from
+/// accepting, judging and forwarding.
 pub(super) async fn ready(State(api): State<Arc<Api>>) -> Response {
     let obstacles = [
         (api.facts.draining(), "the daemon is draining"),
@@ -35,6 +35,7 @@ pub(super) async fn ready(State(api): State<Arc<Api>>) -> Response {
     for (name, status) in api.facts.destinations() {
         reasons.extend(status.last_error.map(|error| format!("destination {name}: {error}")));
     }
+    reasons.extend(api.facts.store().status().last_error.map(|error| format!("store: {error}")));
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(json!({ "ready": ready, "reasons": reasons }))).into_response()
 }

@@ -11,8 +11,10 @@ use http::header::CONTENT_TYPE;
 use super::api::Api;
 use super::exposition::{Exposition, Format, Kind};
 use super::facts::Facts;
+use super::verdicts::Present;
 use crate::forward;
-use crate::outcome::{Lost, Rejected, Transport};
+use crate::notify;
+use crate::outcome::{CLIENT_REASONS, Lost, Rejected, Transport};
 use crate::rollup::{AGES_S, Board, Verdict};
 
 /// Every verdict there is: each provider has a series for each, so that a rule can tell 0 from absent.
@@ -30,10 +32,13 @@ fn write(facts: &dyn Facts, format: Format) -> String {
     in_flight(&mut out, &board);
     in_flight_ages(&mut out, &board);
     skews(&mut out, facts);
-    verdicts(&mut out, &board);
+    verdicts(&mut out, facts, &board);
+    notifiers(&mut out, facts);
     let destinations = facts.destinations();
     spans(&mut out, facts, &destinations);
+    clients(&mut out, facts);
     journal(&mut out, facts, &destinations);
+    store(&mut out, facts);
     out.family("spanmill_build_info", Kind::Gauge, "Always 1; the label says which version runs.");
     out.sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
     out.finish()
@@ -100,15 +105,44 @@ fn skews(out: &mut Exposition, facts: &dyn Facts) {
     }
 }
 
-fn verdicts(out: &mut Exposition, board: &Board) {
+fn verdicts(out: &mut Exposition, facts: &dyn Facts, board: &Board) {
+    let present = Present::of(facts);
     out.family("spanmill_provider_verdict", Kind::Gauge, "1 for the verdict that holds, 0 for the others.");
     for provider in &board.providers {
-        let holds = name(provider.verdict);
+        let holds = name(present.verdict(provider));
         for verdict in VERDICTS {
             let labels = [("provider", provider.name.as_str()), ("verdict", verdict)];
             out.sample(&labels, u8::from(holds == verdict));
         }
     }
+}
+
+/// What became of the alerts, for each receiver.
+fn notifiers(out: &mut Exposition, facts: &dyn Facts) {
+    type Count = fn(&notify::Status) -> u64;
+    let all = facts.notifiers();
+    let families: [(&str, Kind, &str, Count); 4] = [
+        ("spanmill_notify_sent_total", Kind::Counter, "Alerts that the receiver took.", |one| one.sent),
+        ("spanmill_notify_failed_total", Kind::Counter, "Calls that the receiver did not take.", |one| {
+            one.failed
+        }),
+        (
+            "spanmill_notify_dropped_total",
+            Kind::Counter,
+            "Alerts given up: refused for good, too old, or too many.",
+            |one| one.dropped,
+        ),
+        ("spanmill_notify_queued", Kind::Gauge, "Alerts that wait for the receiver.", |one| one.queued),
+    ];
+    for (name, kind, help, count) in families {
+        out.family(name, kind, help);
+        for one in &all {
+            out.sample(&[("notifier", &one.name)], count(one));
+        }
+    }
+    let help = "Alerts that nobody was told of, as their provider was muted.";
+    out.family("spanmill_notify_suppressed_total", Kind::Counter, help);
+    out.sample(&[], facts.suppressed());
 }
 
 /// The verdict as the API spells it.
@@ -157,6 +191,54 @@ fn spans(out: &mut Exposition, facts: &dyn Facts, destinations: &[(String, forwa
     }
 }
 
+/// What the clients on this host say of themselves, and what became of their open-call pages.
+fn clients(out: &mut Exposition, facts: &dyn Facts) {
+    let outcomes = facts.outcomes();
+    let totals = outcomes.client_totals();
+    out.family("spanmill_client_spans_sent_total", Kind::Counter, "Spans that clients on this host sent.");
+    out.sample(&[], totals.sent);
+    let help = "Spans that clients on this host dropped, by reason.";
+    out.family("spanmill_client_spans_dropped_total", Kind::Counter, help);
+    for (reason, spans) in CLIENT_REASONS.into_iter().zip(totals.dropped) {
+        out.sample(&[("reason", reason)], spans);
+    }
+    let (pulse_mismatches, pulse_lost) = outcomes.pulse_totals();
+    let counters = [
+        ("spanmill_client_values_masked_total", totals.masked, "Values that clients masked."),
+        (
+            "spanmill_client_values_truncated_total",
+            totals.truncated,
+            "Values that clients cut to their limit.",
+        ),
+        ("spanmill_client_spans_trimmed_total", totals.trimmed, "Spans that lost logs to fit a packet."),
+        (
+            "spanmill_calls_without_slot_total",
+            outcomes.calls_without_slot_total(),
+            "Calls in flight that found no free slot on their process's open-call page.",
+        ),
+        (
+            "spanmill_open_call_pages_refused_total",
+            outcomes.pages_refused_total(),
+            "Open-call pages that were none, or for which there was no room.",
+        ),
+        (
+            "spanmill_open_call_pages_skipped_total",
+            outcomes.pages_skipped_total(),
+            "Looks at an open-call page that were left out because a bound was reached.",
+        ),
+        (
+            "spanmill_pulse_mismatches_total",
+            pulse_mismatches,
+            "Series of Pulse.Report whose open calls are not those of before and what began and ended since.",
+        ),
+        ("spanmill_pulse_lost_total", pulse_lost, "Calls in flight that senders of pulses lost track of."),
+    ];
+    for (name, count, help) in counters {
+        out.family(name, Kind::Counter, help);
+        out.sample(&[], count);
+    }
+}
+
 fn journal(out: &mut Exposition, facts: &dyn Facts, destinations: &[(String, forward::Status)]) {
     let status = facts.journal();
     out.family("spanmill_journal_bytes", Kind::Gauge, "Bytes of the journal on disk.");
@@ -167,4 +249,32 @@ fn journal(out: &mut Exposition, facts: &dyn Facts, destinations: &[(String, for
     let help = "Journal records that failed their checksum and were skipped.";
     out.family("spanmill_journal_corrupt_records_total", Kind::Counter, help);
     out.sample(&[], status.corrupt_records);
+}
+
+fn store(out: &mut Exposition, facts: &dyn Facts) {
+    let status = facts.store().status();
+    out.family("spanmill_store_bytes", Kind::Gauge, "Bytes of the store on disk.");
+    out.sample(&[], status.bytes);
+    out.family("spanmill_store_lag_seconds", Kind::Gauge, "Time since windows were last committed.");
+    out.sample(&[], status.lag_s);
+    out.family("spanmill_store_windows_total", Kind::Counter, "Windows of 10 s written.");
+    out.sample(&[], status.windows);
+    out.family(
+        "spanmill_store_windows_waiting",
+        Kind::Gauge,
+        "Windows of 10 s that could not be written yet.",
+    );
+    out.sample(&[], status.waiting);
+    out.family(
+        "spanmill_store_windows_lost_total",
+        Kind::Counter,
+        "Windows of 10 s that were never written.",
+    );
+    out.sample(&[], status.lost);
+    out.family("spanmill_store_errors_total", Kind::Counter, "Reads and writes of the store that failed.");
+    out.sample(&[], status.errors);
+    out.family("spanmill_store_refused_total", Kind::Counter, "Writes refused because too many waited.");
+    out.sample(&[], status.refused);
+    out.family("spanmill_store_set_aside_total", Kind::Counter, "Damaged files that were set aside.");
+    out.sample(&[], status.set_aside.len());
 }

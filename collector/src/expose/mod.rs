@@ -1,8 +1,10 @@
 //! Shows what the other stages know: the JSON API, the event stream, Prometheus metrics, health, and the page.
 //!
-//! Reads only, through the handles in [`Sources`], on a thread of its own: however many look, nothing upstream
+//! Reads, and writes notes and mutes for people, through the handles in [`Sources`], on a thread of its own: however many look, nothing upstream
 //! becomes slower. Never sees an unmasked byte, and answers nobody who reached it by a borrowed host name.
 
+mod alerts;
+mod annotations;
 mod api;
 mod detail;
 mod events;
@@ -11,6 +13,8 @@ mod facts;
 mod guard;
 mod health;
 mod metrics;
+mod mutes;
+mod openapi;
 mod page;
 mod problem;
 mod providers;
@@ -20,6 +24,7 @@ mod stats;
 #[cfg(test)]
 mod tests;
 mod traces;
+mod verdicts;
 mod window;
 
 use std::io;
@@ -29,14 +34,19 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use hyper_util::service::TowerToHyperService;
+use tokio::sync::broadcast;
 
 use crate::clock::Clock;
+use crate::detect::{self, Standings};
 use crate::forward::Destination;
 use crate::journal::Journal;
 use crate::listen::{Limits, Listener, Workers};
+use crate::notify::Notifier;
 use crate::outcome::Outcomes;
 use crate::rollup::Rollup;
+use crate::store::Store;
 use crate::tls;
+pub use guard::Admit;
 pub use reload::Reload;
 
 /// Browsers open up to six connections each, and every open page keeps one for its events.
@@ -50,16 +60,22 @@ pub struct Config {
     pub tls: Option<Arc<tls::Server>>,
     /// `http://jaeger:16686`, without a slash at the end: where people look at traces.
     pub jaeger_ui: Option<String>,
+    /// Who may write where others than this host can reach the port; `None`: nobody.
+    pub writers: Option<Admit>,
 }
 
 /// Read handles of every stage.
 #[derive(Debug, Clone)]
 pub struct Sources {
     pub rollup: Rollup,
+    pub store: Store,
     pub journal: Journal,
     pub destinations: Arc<Vec<Destination>>,
     pub outcomes: Arc<Outcomes>,
     pub clock: Clock,
+    pub standings: Standings,
+    pub alerts: broadcast::Sender<Arc<detect::Alert>>,
+    pub notifier: Notifier,
     /// True once the daemon takes nothing new and works off what it has.
     pub draining: Arc<AtomicBool>,
     pub reload: Reload,
@@ -76,6 +92,7 @@ fn serve(config: Config, listener: Listener, facts: Arc<dyn facts::Facts>) -> io
     let workers = Workers::start("expose", 1)?;
     let api = Arc::new(api::Api::new(config, address, facts, workers.stopping()));
     workers.spawn(events::publish(Arc::clone(&api)));
+    workers.spawn(verdicts::publish(Arc::clone(&api)));
     let service = TowerToHyperService::new(api::router(api));
     let limits = Limits { connections_max: CONNECTIONS_MAX, ..Limits::default() };
     workers.serve(listener, limits, move |_| service.clone())?;

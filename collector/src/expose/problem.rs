@@ -1,9 +1,11 @@
 //! An error as the API answers it: what is wrong, and what to do about it.
 
 use axum::Json;
-use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, Uri};
+
+use crate::store::Unavailable;
 
 #[derive(Debug, PartialEq, Eq, serde::Serialize)]
 pub(super) struct Problem {
@@ -43,6 +45,24 @@ impl From<QueryRejection> for Problem {
     }
 }
 
+impl From<JsonRejection> for Problem {
+    fn from(rejection: JsonRejection) -> Problem {
+        let status = match rejection.status() {
+            kept @ (StatusCode::UNSUPPORTED_MEDIA_TYPE | StatusCode::PAYLOAD_TOO_LARGE) => kept,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        let hint =
+            "send a JSON object as 'content-type: application/json'; /api/v1/openapi.json has its keys";
+        Problem { status, error: rejection.body_text(), hint: hint.to_owned() }
+    }
+}
+
+impl From<Unavailable> for Problem {
+    fn from(unavailable: Unavailable) -> Problem {
+        Problem::unavailable(unavailable.to_string(), "try again; /api/v1/stats says how the store is")
+    }
+}
+
 impl From<PathRejection> for Problem {
     fn from(rejection: PathRejection) -> Problem {
         Problem::bad_request(rejection.body_text(), "percent-encode names as UTF-8")
@@ -59,7 +79,7 @@ pub(super) async fn unknown_path(uri: Uri) -> Problem {
 pub(super) async fn unknown_method() -> Problem {
     Problem {
         status: StatusCode::METHOD_NOT_ALLOWED,
-        error: "this path does not know this method".to_owned(),
-        hint: "use GET; POST is for /-/reload alone".to_owned(),
+        error: "this path does not take this method".to_owned(),
+        hint: "/api/v1/openapi.json lists what each path takes; most are read with GET".to_owned(),
     }
 }

@@ -10,14 +10,20 @@ use serde::{Deserialize, Serialize};
 
 use super::api::Api;
 use super::problem::Problem;
-use super::window::{self, duration};
-use crate::rollup::Series;
+use super::window::{self, duration, unix_s};
+use crate::rollup::{Column, Heatmap, Point, Series, Sum};
+use crate::store::Range;
+use crate::store::annotations::Annotation;
 
-/// Points of an answer whose step we choose: about what a chart of half a screen can show.
-const POINTS_CHOSEN_MAX: u64 = 120;
+/// Points of an answer whose step we choose: for the last minutes, drawn again each second, about what a chart of
+/// half a screen can show, and for longer ranges what one of a whole screen can.
+const RECENT_POINTS_MAX: u64 = 120;
+const STORED_POINTS_MAX: u64 = 600;
 /// Points of an answer whose step the caller chooses: 15 min in seconds, and some.
 const POINTS_MAX: u64 = 1_000;
-const STEPS_S: [u64; 12] = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1_800, 3_600];
+const STEPS_S: [u64; 14] = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 21_600];
+/// Longest range: what alerts and annotations are kept.
+const LENGTH_MAX_S: u64 = 400 * 86_400;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Params {
@@ -26,13 +32,21 @@ pub(super) struct Params {
     step: Option<String>,
 }
 
-/// Nothing is annotated or judged yet; the keys are there so that a reader need not ask.
 #[derive(Debug, Serialize)]
 struct Answer {
     #[serde(flatten)]
     series: Series,
-    annotations: [(); 0],
-    verdicts: [(); 0],
+    annotations: Vec<Annotation>,
+    verdicts: Vec<Held>,
+}
+
+/// A verdict while it held, in unix seconds; `to` is null while it does.
+#[derive(Debug, Serialize)]
+struct Held {
+    from: u64,
+    to: Option<u64>,
+    verdict: String,
+    scope: String,
 }
 
 pub(super) async fn of(
@@ -41,9 +55,52 @@ pub(super) async fn of(
     params: Result<Query<Params>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let (Path(name), Query(params)) = (name?, params?);
-    let Range { from_s, to_s, step_s } = range(&params, api.facts.unix_ns() / 1_000_000_000)?;
-    let series = api.facts.series(&name, from_s, to_s, step_s).ok_or_else(|| Problem::no_provider(&name))?;
-    Ok(Json(Answer { series, annotations: [], verdicts: [] }).into_response())
+    let now_s = api.facts.unix_ns() / 1_000_000_000;
+    let range = range(&params, now_s)?;
+    let Range { from_s, to_s, step_s } = range;
+    let series = match is_recent(range, now_s) {
+        true => api.facts.series(&name, from_s, to_s, step_s),
+        false => {
+            let range = Range::stored(from_s, to_s, step_s, now_s);
+            let points = stored(&api, &name, range, Point::of).await?;
+            points.map(|points| Series { name: name.clone(), step_s: range.step_s, points })
+        }
+    };
+    let series = series.ok_or_else(|| Problem::no_provider(&name))?;
+    // The figures of the last minutes do not wait for a disk that is in trouble.
+    let store = api.facts.store();
+    let annotations = store.annotations(from_s, to_s).await.unwrap_or_default();
+    let alerts = store.alerts_of(&name, from_s, to_s).await.unwrap_or_default();
+    let verdicts = alerts.into_iter().map(|alert| Held {
+        from: alert.started_ms / 1000,
+        to: alert.resolved_ms.map(|ms| ms / 1000),
+        verdict: alert.kind,
+        scope: alert.scope,
+    });
+    Ok(Json(Answer { series, annotations, verdicts: verdicts.collect() }).into_response())
+}
+
+/// Whether the roll-up has all of it in memory, by seconds.
+fn is_recent(range: Range, now_s: u64) -> bool {
+    range.from_s + range.step_s + window::RECENT.as_secs() > now_s
+}
+
+/// Out of the store, a `point` for each step; a provider that is known and has nothing there is a row of zeros.
+async fn stored<T: Send + 'static>(
+    api: &Api,
+    name: &str,
+    range: Range,
+    point: fn(u64, &Sum) -> T,
+) -> Result<Option<Vec<T>>, Problem> {
+    let store = api.facts.store();
+    store.freshen().await;
+    if let Some(points) = store.series(name, range, point).await? {
+        return Ok(Some(points));
+    }
+    let now_s = api.facts.unix_ns() / 1_000_000_000;
+    let is_known = api.facts.series(name, now_s, now_s + 1, 1).is_some();
+    let zeros = (range.from_s..range.to_s).step_by(range.step_s as usize);
+    Ok(is_known.then(|| zeros.map(|t| point(t, &Sum::default())).collect()))
 }
 
 /// `GET /api/v1/providers/{name}/heatmap?from=&to=&step=`
@@ -53,17 +110,18 @@ pub(super) async fn heatmap(
     params: Result<Query<Params>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let (Path(name), Query(params)) = (name?, params?);
-    let Range { from_s, to_s, step_s } = range(&params, api.facts.unix_ns() / 1_000_000_000)?;
-    let map = api.facts.heatmap(&name, from_s, to_s, step_s).ok_or_else(|| Problem::no_provider(&name))?;
-    Ok(Json(map).into_response())
-}
-
-/// Unix seconds, `from_s` before `to_s`.
-#[derive(Debug, PartialEq, Eq)]
-struct Range {
-    from_s: u64,
-    to_s: u64,
-    step_s: u64,
+    let now_s = api.facts.unix_ns() / 1_000_000_000;
+    let range = range(&params, now_s)?;
+    let Range { from_s, to_s, step_s } = range;
+    let map = match is_recent(range, now_s) {
+        true => api.facts.heatmap(&name, from_s, to_s, step_s),
+        false => {
+            let range = Range::stored(from_s, to_s, step_s, now_s);
+            let columns = stored(&api, &name, range, Column::of).await?;
+            columns.map(|columns| Heatmap::of(range.step_s, columns))
+        }
+    };
+    Ok(Json(map.ok_or_else(|| Problem::no_provider(&name))?).into_response())
 }
 
 /// The last 15 minutes where nothing else is said; a step that fits the range where none is.
@@ -71,7 +129,7 @@ fn range(params: &Params, now_s: u64) -> Result<Range, Problem> {
     // The second that runs is shown, and nothing lies beyond it.
     let to_s = unix_s("to", params.to.as_deref())?.map_or(now_s + 1, |to| to.min(now_s + 1));
     let from_s = unix_s("from", params.from.as_deref())?
-        .unwrap_or_else(|| to_s.saturating_sub(window::MAX.as_secs() + 1));
+        .unwrap_or_else(|| to_s.saturating_sub(window::RECENT.as_secs() + 1));
     if from_s >= to_s {
         let error = format!("from {from_s} is not before to {to_s}");
         return Err(Problem::bad_request(error, format!("the clock here says {now_s}")));
@@ -81,16 +139,12 @@ fn range(params: &Params, now_s: u64) -> Result<Range, Problem> {
         Some(text) => step(text, length_s)?,
         None => chosen_step(length_s),
     };
+    if length_s > LENGTH_MAX_S {
+        let error = format!("{length_s} s are longer than anything is kept");
+        return Err(Problem::bad_request(error, "use at most 400 days"));
+    }
     // On the grid of the step, so that a chart that is drawn again each second does not shimmer.
     Ok(Range { from_s: from_s - from_s % step_s, to_s, step_s })
-}
-
-fn unix_s(key: &str, text: Option<&str>) -> Result<Option<u64>, Problem> {
-    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
-    text.parse().map(Some).map_err(|_| {
-        let error = format!("{key} '{text}' is not a time");
-        Problem::bad_request(error, "use whole unix seconds, e.g. 1795378500")
-    })
 }
 
 /// `10s`, or plain seconds.
@@ -107,8 +161,10 @@ fn step(text: &str, length_s: u64) -> Result<u64, Problem> {
 }
 
 fn chosen_step(length_s: u64) -> u64 {
-    let fits = |step: &u64| length_s / step <= POINTS_CHOSEN_MAX;
-    STEPS_S.into_iter().find(fits).unwrap_or_else(|| length_s.div_ceil(POINTS_CHOSEN_MAX))
+    let is_recent = length_s <= window::RECENT.as_secs() + 1;
+    let points_max = if is_recent { RECENT_POINTS_MAX } else { STORED_POINTS_MAX };
+    let fits = |step: &u64| length_s / step <= points_max;
+    STEPS_S.into_iter().find(fits).unwrap_or_else(|| length_s.div_ceil(points_max))
 }
 
 #[cfg(test)]
@@ -130,10 +186,11 @@ mod tests {
 
     #[test]
     fn a_chosen_step_keeps_the_points_few_for_any_range() {
-        for length_s in [1, 60, 120, 121, 600, 900, 86_400, 30 * 86_400, 10 * 365 * 86_400] {
+        for length_s in [1, 60, 120, 121, 600, 900, 86_400, 30 * 86_400, 400 * 86_400] {
             let points = length_s / chosen_step(length_s);
-            assert!(points <= POINTS_CHOSEN_MAX, "{length_s}: {points}");
+            assert!(points <= STORED_POINTS_MAX, "{length_s}: {points}");
         }
+        assert_eq!((chosen_step(86_400), chosen_step(30 * 86_400)), (300, 7_200));
         assert_eq!(chosen_step(600), 5);
         assert_eq!(chosen_step(60), 1);
     }

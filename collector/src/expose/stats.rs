@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use super::api::Api;
 use super::metrics::SKEWS_MAX;
-use crate::outcome::{Lost, Rejected};
-use crate::{forward, journal};
+use crate::outcome::{CLIENT_REASONS, Lost, Outcomes, Rejected};
+use crate::{forward, journal, notify, store};
 
 #[derive(Debug, Serialize)]
 struct Answer {
@@ -30,6 +30,7 @@ struct Answer {
     unkept: u64,
     /// Spans that were not even rolled up then.
     overflowed: u64,
+    clients: Clients,
     rolled_up: u64,
     late: Late,
     /// Calls that ended before they began.
@@ -50,7 +51,39 @@ struct Answer {
     /// Spans that the roll-up could not read from the journal: deleted before, or corrupt.
     missed: u64,
     journal: journal::Status,
+    store: store::Status,
     destinations: BTreeMap<String, forward::Status>,
+    notifiers: BTreeMap<String, notify::Status>,
+}
+
+/// What the clients on this host say of themselves.
+#[derive(Debug, Serialize)]
+struct Clients {
+    sent: u64,
+    dropped: BTreeMap<&'static str, u64>,
+    masked: u64,
+    truncated: u64,
+    trimmed: u64,
+    /// Calls in flight that are not seen: their process's page was full.
+    calls_without_slot: u64,
+    pages_refused: u64,
+    pages_skipped: u64,
+}
+
+impl Clients {
+    fn of(outcomes: &Outcomes) -> Clients {
+        let totals = outcomes.client_totals();
+        Clients {
+            sent: totals.sent,
+            dropped: CLIENT_REASONS.into_iter().zip(totals.dropped).collect(),
+            masked: totals.masked,
+            truncated: totals.truncated,
+            trimmed: totals.trimmed,
+            calls_without_slot: outcomes.calls_without_slot_total(),
+            pages_refused: outcomes.pages_refused_total(),
+            pages_skipped: outcomes.pages_skipped_total(),
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -76,6 +109,8 @@ pub(super) async fn stats(State(api): State<Arc<Api>>) -> Response {
         lost: Lost::ALL.into_iter().map(|one| (one.name(), outcomes.lost_by(one))).collect(),
         unkept: rollup.unkept,
         overflowed: rollup.overflowed,
+        clients: Clients::of(outcomes),
+        notifiers: facts.notifiers().into_iter().map(|one| (one.name.clone(), one)).collect(),
         rolled_up: rollup.rolled_up,
         late: Late { late: rollup.late, too_late: rollup.too_late, from_the_future: rollup.from_the_future },
         backwards: rollup.backwards,
@@ -88,6 +123,7 @@ pub(super) async fn stats(State(api): State<Arc<Api>>) -> Response {
         unreadable_batches: rollup.unreadable_batches,
         missed: rollup.missed,
         journal: facts.journal(),
+        store: facts.store().status(),
     })
     .into_response()
 }

@@ -2,7 +2,9 @@
 
 mod answers;
 mod exposition;
+mod openapi;
 mod stages;
+mod stored;
 mod traces;
 
 use std::io;
@@ -13,15 +15,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
+use tempfile::TempDir;
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
 use super::facts::Facts;
 use super::{Config, Server, serve};
+use crate::clock::Clock;
+use crate::detect::{Alert, Standing, Standings};
 use crate::journal::{Found, Position, Record};
 use crate::mask::MaskedBatch;
 use crate::outcome::{Outcomes, Rejected, Transport};
@@ -29,7 +34,9 @@ use crate::rollup::{
     self, Baseline, Board, BreakdownTable, Column, Conversion, Dimension, Durations, Exemplar, Figures,
     Heatmap, Kind, Part, Point, Row, Series, Totals, TotalsExemplar, UnmappedPeer, Verdict,
 };
-use crate::{forward, journal, listen};
+use crate::store::Store;
+use crate::store::fixture::{self, Fake};
+use crate::{forward, journal, listen, notify};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 /// 2026-11-22T20:15:03Z
@@ -37,6 +44,8 @@ const NOW_S: u64 = 1_795_378_503;
 
 /// What the stages would say.
 struct Known {
+    standings: watch::Sender<Arc<Vec<Standing>>>,
+    alerts: broadcast::Sender<Arc<Alert>>,
     outcomes: Outcomes,
     draining: AtomicBool,
     journal_writable: AtomicBool,
@@ -47,17 +56,24 @@ struct Known {
     destination: Mutex<forward::Status>,
     batches: Vec<MaskedBatch>,
     not_searched: u64,
+    store: Store,
+    feed: Fake,
+    _dir: TempDir,
     reload: Mutex<Result<(), String>>,
 }
 
 impl Known {
-    fn new() -> Known {
+    async fn new() -> Known {
+        let dir = TempDir::new().unwrap();
+        let (store, feed) = fixture::store(dir.path(), &Clock::manual(NOW_S * 1_000_000_000)).await;
         let outcomes = Outcomes::default();
         outcomes.received(Transport::Grpc, 100);
         outcomes.rejected(Rejected::TooLarge);
         outcomes.invalid_spans(3);
         let destination = forward::Status { forwarded: 90, queued: 10, lag_s: 1.5, ..Default::default() };
         Known {
+            standings: watch::Sender::new(Arc::default()),
+            alerts: broadcast::Sender::new(16),
             outcomes,
             draining: AtomicBool::new(false),
             journal_writable: AtomicBool::new(true),
@@ -68,12 +84,34 @@ impl Known {
             destination: Mutex::new(destination),
             batches: Vec::new(),
             not_searched: 0,
+            store,
+            feed,
+            _dir: dir,
             reload: Mutex::new(Ok(())),
         }
     }
 }
 
 impl Facts for Known {
+    fn standings(&self) -> Standings {
+        self.standings.subscribe()
+    }
+    fn alerts(&self) -> broadcast::Receiver<Arc<Alert>> {
+        self.alerts.subscribe()
+    }
+    fn notifiers(&self) -> Vec<notify::Status> {
+        let one = notify::Status {
+            name: "webhook-1".to_owned(),
+            sent: 3,
+            failed: 2,
+            queued: 1,
+            ..Default::default()
+        };
+        vec![one]
+    }
+    fn suppressed(&self) -> u64 {
+        4
+    }
     fn unix_ns(&self) -> u64 {
         NOW_S * 1_000_000_000
     }
@@ -144,6 +182,9 @@ impl Facts for Known {
     }
     fn rollup(&self) -> rollup::Stats {
         rollup::Stats { spans: 100, rolled_up: 40, late: 4, too_late: 1, ..Default::default() }
+    }
+    fn store(&self) -> &Store {
+        &self.store
     }
     fn journal(&self) -> journal::Status {
         journal::Status { position: 56_000, bytes: 56_000, oldest_s: 12.5, corrupt_records: 0 }
@@ -256,7 +297,8 @@ fn daemon(facts: Known) -> Daemon {
 
 fn daemon_with(facts: Known, jaeger_ui: Option<&str>) -> Daemon {
     let address: SocketAddr = "127.0.0.1:0".parse().unwrap();
-    let config = Config { listen: address, tls: None, jaeger_ui: jaeger_ui.map(str::to_owned) };
+    let jaeger_ui = jaeger_ui.map(str::to_owned);
+    let config = Config { listen: address, tls: None, jaeger_ui, writers: None };
     let facts = Arc::new(facts);
     let server = serve(config, listen::bind(address).unwrap(), Arc::clone(&facts) as Arc<dyn Facts>).unwrap();
     Daemon { server, facts }
@@ -288,6 +330,14 @@ impl Daemon {
         whole(self.begin(method, path, headers).await).await
     }
 
+    /// Sends a request with a JSON body, or none.
+    async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
+        let headers: &[(&str, &str)] =
+            if body.is_some() { &[("content-type", "application/json")] } else { &[] };
+        let body = body.map_or_else(Bytes::new, |body| body.to_string().into());
+        whole(send_to(self.server.local_addr(), method, path, headers, body).await).await
+    }
+
     /// Sends a request and returns with the head of the answer.
     async fn begin(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> http::Response<Incoming> {
         begin_at(self.server.local_addr(), method, path, headers).await
@@ -310,6 +360,16 @@ async fn begin_at(
     path: &str,
     headers: &[(&str, &str)],
 ) -> http::Response<Incoming> {
+    send_to(address, method, path, headers, Bytes::new()).await
+}
+
+async fn send_to(
+    address: SocketAddr,
+    method: Method,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: Bytes,
+) -> http::Response<Incoming> {
     let stream = soon("connect", TcpStream::connect(address)).await.unwrap();
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
@@ -320,7 +380,7 @@ async fn begin_at(
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let request = request.body(Empty::<Bytes>::new()).unwrap();
+    let request = request.body(Full::new(body)).unwrap();
     soon(path, sender.send_request(request)).await.unwrap()
 }
 

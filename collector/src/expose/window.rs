@@ -5,18 +5,37 @@ use std::time::Duration;
 use super::problem::Problem;
 
 /// What the roll-up keeps at a second's resolution.
-pub(super) const MAX: Duration = Duration::from_secs(15 * 60);
+pub(super) const RECENT: Duration = Duration::from_secs(15 * 60);
+/// What the store keeps.
+pub(super) const MAX: Duration = Duration::from_secs(30 * 86_400);
 
 /// Reads a trailing window of at most [`MAX`].
 pub(super) fn parse(text: &str) -> Result<Duration, Problem> {
+    parse_within(text, MAX)
+}
+
+pub(super) fn parse_within(text: &str, max: Duration) -> Result<Duration, Problem> {
     let window = duration(text).ok_or_else(|| {
         Problem::bad_request(format!("unknown window '{text}'"), "use s, m, h or d, e.g. 60s")
     })?;
-    if window > MAX {
-        let error = format!("window '{text}' is longer than the 15m that are kept");
-        return Err(Problem::bad_request(error, "use at most 15m"));
+    if window > max {
+        let max = match max.as_secs() {
+            days if days.is_multiple_of(86_400) => format!("{}d", days / 86_400),
+            seconds => format!("{}m", seconds / 60),
+        };
+        let error = format!("window '{text}' is longer than the {max} that are kept");
+        return Err(Problem::bad_request(error, format!("use at most {max}")));
     }
     Ok(window)
+}
+
+/// A time in whole unix seconds; an empty one is none.
+pub(super) fn unix_s(key: &str, text: Option<&str>) -> Result<Option<u64>, Problem> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
+    text.parse().map(Some).map_err(|_| {
+        let error = format!("{key} '{text}' is not a time");
+        Problem::bad_request(error, "use whole unix seconds, e.g. 1795378500")
+    })
 }
 
 /// A whole number and a unit; `None` for anything else, and for nothing at all (`0s`).
@@ -74,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_window_beyond_what_is_kept_says_how_much_that_is() {
-        assert_eq!(parse("15m").unwrap().as_secs(), 900);
-        assert_eq!(parse("24h").unwrap_err().error, "window '24h' is longer than the 15m that are kept");
+        assert_eq!(parse("30d").unwrap().as_secs(), 2_592_000);
+        assert_eq!(parse("31d").unwrap_err().error, "window '31d' is longer than the 30d that are kept");
     }
 }

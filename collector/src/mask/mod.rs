@@ -13,7 +13,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 pub(crate) use schema::Message;
-use spanmill_mask::{Masker, Report};
+use spanmill_mask::{Key, Masker, Report};
 use spanmill_proto::otlp::without_notices;
 pub use spanmill_proto::wire::Malformed;
 
@@ -148,6 +148,13 @@ impl Masking {
     pub fn reload(&self, masker: Arc<Masker>) {
         let rules = Rules::new(masker, &self.outcomes);
         *self.rules.write().unwrap_or_else(PoisonError::into_inner) = rules;
+    }
+
+    /// Masks one text that did not come in a batch. What is found is not counted: the same text comes every second.
+    pub fn text(&self, text: &str) -> String {
+        let rules = Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner));
+        let masked = rules.masker.text(Key::Plain, text.as_bytes(), &mut Report::default());
+        masked.map_or_else(|| text.to_owned(), |masked| String::from_utf8_lossy(&masked).into_owned())
     }
 
     /// Masks one batch. Costs one scan and one walk; a batch with a secret is also copied once.

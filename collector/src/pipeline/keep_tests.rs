@@ -46,7 +46,8 @@ impl Daemon {
         };
         let rollup = rollup::start(config, &journal, clock.clone(), None);
         let masking = Masking::new(Arc::new(spanmill_mask::Masker::standard()), Arc::clone(&outcomes));
-        Daemon { _dir: dir, clock, path: Path { masking, journal, rollup, outcomes } }
+        let standings = tokio::sync::watch::channel(Arc::default()).1;
+        Daemon { _dir: dir, clock, path: Path { masking, journal, rollup, outcomes, standings } }
     }
 
     async fn send(&self, seed: u64, transport: Transport) -> Result<Accepted, Refusal> {

@@ -23,7 +23,9 @@ fn path(dir: &tempfile::TempDir, clock: &Clock) -> Path {
     };
     let journal = journal::start(own, clock.clone(), Arc::clone(&outcomes)).unwrap();
     let rollup = rollup::start(config.rollup, &journal, clock.clone(), None);
-    Path { masking: Masking::new(config.mask, Arc::clone(&outcomes)), journal, rollup, outcomes }
+    let (masking, standings) =
+        (Masking::new(config.mask, Arc::clone(&outcomes)), watch::channel(Arc::default()).1);
+    Path { masking, journal, rollup, standings, outcomes }
 }
 
 fn batch(seed: u64) -> ReceivedBatch {

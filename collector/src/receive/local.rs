@@ -1,30 +1,41 @@
-//! The local socket: `SOCK_SEQPACKET`, one export request per packet, nothing answered.
+//! The local socket: `SOCK_SEQPACKET`, one export request per packet, nothing answered; and once a second a look at
+//! the calls in flight on the pages that its clients have announced.
 //!
 //! One thread serves all connections. A client is never waited for: when the daemon can't keep up, the socket's
 //! buffer fills and the client drops and counts. What the daemon itself can't keep is counted here.
 
-use std::cell::RefCell;
+mod packet;
+mod page;
+mod pages;
+
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net as unix;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use rustix::fs::{Gid, Mode};
 use rustix::io::Errno;
-use rustix::net::{self, AddressFamily, RecvFlags, SocketAddrUnix, SocketFlags, SocketType};
-use spanmill_proto::local::{Header, Kind, PACKET_MAX};
+use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use spanmill_proto::hello::{ClientCounters, Hello};
+use spanmill_proto::local::PACKET_MAX;
 use tokio::io::Interest;
 use tokio::net::{UnixDatagram, UnixListener};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::LocalSet;
 
+use super::pulse::Pulses;
 use super::response::Failure;
-use super::{ReceivedBatch, Sink};
+use super::{ReceivedBatch, Sink, Source, abandoned};
 use crate::clock::Clock;
 use crate::outcome::{Outcomes, Rejected, Transport};
+use packet::{Packet, receive};
+use page::{Page, Peer};
+use pages::Pages;
 
 /// Where the socket is and who may connect.
 #[derive(Debug, Clone)]
@@ -41,6 +52,8 @@ const CONNECTIONS_MAX: usize = 4096;
 const BACKLOG: i32 = 1024;
 /// Packets of one connection that are merged into one batch when they are there already.
 const MERGED_MAX: usize = 16;
+/// How often the pages are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Binds the socket. A file that no daemon listens on any more is replaced.
 pub fn bind(local: &Local) -> io::Result<OwnedFd> {
@@ -75,6 +88,16 @@ pub struct LocalSocket<S> {
     pub sink: S,
     pub clock: Clock,
     pub outcomes: Arc<Outcomes>,
+    pub pulses: Pulses,
+}
+
+/// What the connections share.
+struct Clients<S> {
+    shared: LocalSocket<S>,
+    /// One buffer for all connections: it is used only between two awaits.
+    buffer: RefCell<Vec<u8>>,
+    pages: RefCell<Pages>,
+    last_connection: Cell<u64>,
 }
 
 /// Serves until `stop` says so, then takes the socket's file away.
@@ -85,22 +108,27 @@ pub fn serve<S: Sink>(shared: LocalSocket<S>, socket: OwnedFd, path: &Path, mut 
         Err(error) => return tracing::error!("the local socket has no runtime: {error}"),
     };
     let tasks = LocalSet::new();
+    let clients = Rc::new(Clients {
+        shared,
+        buffer: RefCell::new(vec![0; PACKET_MAX]),
+        pages: RefCell::default(),
+        last_connection: Cell::new(0),
+    });
     tasks.block_on(&runtime, async {
         let stopped = async move { drop(stop.wait_for(|stop| *stop).await) };
         tokio::select! {
-            error = accept(Rc::new(shared), socket) => {
+            error = accept(Rc::clone(&clients), socket) => {
                 tracing::error!("the local socket {} is lost: {error}", path.display());
             }
+            () = clients.look() => {}
             () = stopped => {}
         }
     });
     drop(std::fs::remove_file(path));
 }
 
-async fn accept<S: Sink>(shared: Rc<LocalSocket<S>>, socket: OwnedFd) -> io::Error {
+async fn accept<S: Sink>(clients: Rc<Clients<S>>, socket: OwnedFd) -> io::Error {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    // One buffer for all connections: it is used only between two awaits.
-    let buffer = Rc::new(RefCell::new(vec![0; PACKET_MAX]));
     let socket = match UnixListener::from_std(unix::UnixListener::from(socket)) {
         Ok(socket) => socket,
         Err(error) => return error,
@@ -109,16 +137,16 @@ async fn accept<S: Sink>(shared: Rc<LocalSocket<S>>, socket: OwnedFd) -> io::Err
         let place = Arc::clone(&places).acquire_owned().await.expect("never closed");
         match accept_one(&socket).await {
             Ok(connection) => {
-                let (shared, buffer) = (Rc::clone(&shared), Rc::clone(&buffer));
+                let clients = Rc::clone(&clients);
                 tokio::task::spawn_local(async move {
-                    shared.connection(&connection, &buffer).await;
+                    clients.connection(&connection).await;
                     drop(place);
                 });
             }
             // No descriptor left, or the client is gone already: others may fare better in a moment.
             Err(error) => {
                 tracing::debug!("local socket: accept failed: {error}");
-                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
     }
@@ -132,21 +160,25 @@ async fn accept_one(socket: &UnixListener) -> io::Result<UnixDatagram> {
     UnixDatagram::from_std(unix::UnixDatagram::from(connection))
 }
 
-impl<S: Sink> LocalSocket<S> {
+impl<S: Sink> Clients<S> {
     /// Takes packets until the client is gone.
-    async fn connection(&self, connection: &UnixDatagram, buffer: &RefCell<Vec<u8>>) {
+    async fn connection(&self, connection: &UnixDatagram) {
+        let number = self.last_connection.get() + 1;
+        self.last_connection.set(number);
         let mut requests = Vec::with_capacity(MERGED_MAX);
         loop {
             if connection.readable().await.is_err() {
-                return;
+                break;
             }
             let mut ended = false;
             while requests.len() < MERGED_MAX {
-                match connection.try_io(Interest::READABLE, || receive(connection, &mut buffer.borrow_mut()))
-                {
+                let packet = connection
+                    .try_io(Interest::READABLE, || receive(connection, &mut self.buffer.borrow_mut()));
+                match packet {
                     Ok(Packet::Spans(request)) => requests.push(request),
-                    Ok(Packet::Other) => {}
-                    Ok(Packet::Bad) => self.outcomes.rejected(Rejected::Malformed),
+                    Ok(Packet::Hello(hello, page)) => self.hello(connection, number, &hello, page),
+                    Ok(Packet::Counters(counters)) => self.counters(&counters),
+                    Ok(Packet::Bad) => self.shared.outcomes.rejected(Rejected::Malformed),
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                     Ok(Packet::End) | Err(_) => {
@@ -155,13 +187,68 @@ impl<S: Sink> LocalSocket<S> {
                     }
                 }
             }
-            self.hand_on(&mut requests).await;
+            self.shared.hand_on(&mut requests).await;
             if ended {
-                return;
+                break;
+            }
+        }
+        self.pages.borrow_mut().disconnected(number);
+    }
+
+    /// A client says who it is, and may bring its open-call page.
+    fn hello(&self, connection: &UnixDatagram, number: u64, hello: &Bytes, page: Option<OwnedFd>) {
+        let outcomes = &self.shared.outcomes;
+        let Ok(said) = Hello::decode(hello) else { return outcomes.rejected(Rejected::Malformed) };
+        tracing::debug!(client = said.client_version, pid = said.pid, "local socket: a client says hello");
+        let Some(page) = page else { return };
+        let resource = hello.slice_ref(said.resource);
+        match Page::new(page) {
+            Ok(page) => {
+                if !self.pages.borrow_mut().announce(page, Peer::of(connection), resource, number) {
+                    outcomes.pages_refused(1);
+                }
+            }
+            Err(refused) => {
+                tracing::debug!(client = said.client_version, "open-call page refused: {refused}");
+                outcomes.pages_refused(1);
             }
         }
     }
 
+    fn counters(&self, payload: &[u8]) {
+        match ClientCounters::decode(payload) {
+            Ok(counters) => self.shared.outcomes.clients(&counters),
+            Err(_) => self.shared.outcomes.rejected(Rejected::Malformed),
+        }
+    }
+
+    /// Tells once a second of the calls in flight, and gives those of dead processes an end.
+    async fn look(&self) {
+        let mut every = tokio::time::interval(LOOK_EVERY);
+        every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        loop {
+            every.tick().await;
+            let LocalSocket { sink, clock, outcomes, pulses } = &self.shared;
+            if let Some(processes) = pulses.in_flight() {
+                sink.in_flight(Source::Pulses, processes, clock.unix_ns());
+            }
+            let seen = self.pages.borrow_mut().look();
+            let now_ns = clock.unix_ns();
+            outcomes.calls_without_slot(seen.overflows);
+            outcomes.pages_skipped(seen.skipped);
+            outcomes.pages_refused(seen.broken);
+            if !seen.alive.is_empty() {
+                sink.in_flight(Source::Pages, seen.alive, now_ns);
+            }
+            for process in &seen.dead {
+                let body = abandoned::request(process, now_ns, |call| sink.is_overdue(call, now_ns));
+                self.shared.hand_on(&mut vec![body]).await;
+            }
+        }
+    }
+}
+
+impl<S: Sink> LocalSocket<S> {
     /// Merges what is there into one batch; if that is malformed, one packet is, and each goes by itself.
     async fn hand_on(&self, requests: &mut Vec<Bytes>) {
         if requests.len() > 1 {
@@ -190,24 +277,5 @@ impl<S: Sink> LocalSocket<S> {
     }
 }
 
-enum Packet {
-    Spans(Bytes),
-    /// A kind that carries no spans.
-    Other,
-    Bad,
-    End,
-}
-
-fn receive(connection: &UnixDatagram, buffer: &mut [u8]) -> io::Result<Packet> {
-    // TRUNC: the length is that of the packet, also where it is larger than the buffer.
-    let (_, length) = net::recv(connection, &mut *buffer, RecvFlags::TRUNC)?;
-    if length == 0 {
-        return Ok(Packet::End);
-    }
-    let Some(packet) = buffer.get(..length) else { return Ok(Packet::Bad) };
-    Ok(match Header::decode(packet) {
-        Ok((Header { kind: Kind::Spans, .. }, payload)) => Packet::Spans(Bytes::copy_from_slice(payload)),
-        Ok(_) => Packet::Other,
-        Err(_) => Packet::Bad,
-    })
-}
+#[cfg(test)]
+mod tests;

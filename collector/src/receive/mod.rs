@@ -3,18 +3,23 @@
 //! Never decodes into objects (OTLP/JSON is turned into protobuf once and then takes the same path), and never
 //! answers OK before the pipeline has said that the batch is kept.
 
+mod abandoned;
 mod answer;
 mod body;
 mod budget;
 mod grpc;
 mod http;
+mod in_flight;
 mod inflate;
 mod json;
 mod local;
 mod origin;
 mod otlp;
+mod own;
+mod pulse;
 mod response;
 mod tokens;
+mod watching;
 
 use std::collections::HashSet;
 use std::convert::Infallible;
@@ -24,13 +29,18 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use ::http::Request;
 use bytes::Bytes;
+use http_body_util::Either;
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use tokio::sync::watch;
 
+pub use in_flight::{OpenCall, Process, Source, Target};
 pub use local::Local;
 pub use origin::Origin;
 pub use tokens::Tokens;
+pub use watching::Verdicts;
 
 use crate::clock::Clock;
 use crate::listen;
@@ -94,6 +104,13 @@ pub enum Refusal {
 /// What the pipeline gives this stage: where batches go.
 pub trait Sink: Clone + Send + Sync + 'static {
     fn accept(&self, batch: ReceivedBatch) -> impl Future<Output = Result<Accepted, Refusal>> + Send;
+
+    /// All calls in flight that `source` knows of, told once a second while there is such a source. Does not wait
+    /// for anybody.
+    fn in_flight(&self, source: Source, processes: Vec<Process>, now_unix_ns: u64);
+
+    /// Whether a call has been in flight for so long that it counts as a timeout, should it never end.
+    fn is_overdue(&self, call: &OpenCall, now_unix_ns: u64) -> bool;
 }
 
 /// Why the stage can't start; the sentence names the address and the fix.
@@ -123,11 +140,13 @@ pub struct Receiver {
 }
 
 /// Binds the three listeners and serves them: OTLP on a thread per core, the local socket on one of its own.
+/// `verdicts` is what `Providers.Watch` tells of.
 pub fn start<S: Sink>(
     config: Config,
     sink: &S,
     clock: &Clock,
     outcomes: &Arc<Outcomes>,
+    verdicts: Verdicts,
 ) -> Result<Receiver, StartError> {
     let grpc = listen::bind(config.grpc.address)?.with_tls(config.grpc.tls.clone());
     let http = listen::bind(config.http.address)?.with_tls(config.http.tls.clone());
@@ -139,7 +158,10 @@ pub fn start<S: Sink>(
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = listen::Workers::start("receive", threads)?;
     let budget = budget::Budget::new(config.memory_max);
+    let pulses = pulse::Pulses::new(clock.clone(), Arc::clone(outcomes), workers.stopping());
+    let watching = watching::Watching::new(verdicts, workers.stopping());
     for (listener, Listen { connections_max, tokens, .. }) in [(grpc, config.grpc), (http, config.http)] {
+        let own = own::Own::new(pulses.clone(), watching.clone(), tokens.clone());
         let otlp = Arc::new(otlp::Otlp {
             sink: sink.clone(),
             clock: clock.clone(),
@@ -151,18 +173,28 @@ pub fn start<S: Sink>(
         });
         let limits = listen::Limits { connections_max, ..listen::Limits::default() };
         workers.serve(listener, limits, move |peer| {
-            let otlp = Arc::clone(&otlp);
-            service_fn(move |mut request| {
+            let (otlp, own) = (Arc::clone(&otlp), own.clone());
+            service_fn(move |mut request: Request<Incoming>| {
                 request.extensions_mut().insert(peer.address);
-                let otlp = Arc::clone(&otlp);
-                async move { Ok::<_, Infallible>(otlp.serve(request).await) }
+                let (otlp, mut own) = (Arc::clone(&otlp), own.clone());
+                async move {
+                    Ok::<_, Infallible>(if own.serves(request.uri().path()) {
+                        own.serve(request, &otlp.outcomes).await.map(Either::Right)
+                    } else {
+                        otlp.serve(request).await.map(Either::Left)
+                    })
+                }
             })
         })?;
     }
 
     let socket_path = path.clone();
-    let shared =
-        local::LocalSocket { sink: sink.clone(), clock: clock.clone(), outcomes: Arc::clone(outcomes) };
+    let shared = local::LocalSocket {
+        sink: sink.clone(),
+        clock: clock.clone(),
+        outcomes: Arc::clone(outcomes),
+        pulses,
+    };
     let (stop, stopped) = watch::channel(false);
     let local = std::thread::Builder::new()
         .name("receive-local".to_owned())

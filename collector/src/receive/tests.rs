@@ -24,6 +24,12 @@ impl Sink for Taker {
         self.taken.send(batch).unwrap();
         self.answer.clone()
     }
+
+    fn in_flight(&self, _: Source, _: Vec<Process>, _: u64) {}
+
+    fn is_overdue(&self, _: &OpenCall, _: u64) -> bool {
+        false
+    }
 }
 
 struct Service {
@@ -257,6 +263,7 @@ fn packets_of_the_local_socket_arrive_and_bad_ones_are_counted() {
         sink: Taker { taken: sender, answer: OK },
         clock: Clock::manual(5),
         outcomes: Arc::clone(&outcomes),
+        pulses: pulse::Pulses::new(Clock::manual(5), Arc::default(), watch::channel(false).1),
     };
     let (stop, stopped) = watch::channel(false);
     let path = local.path.clone();

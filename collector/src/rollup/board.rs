@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::counts::Counts;
 use super::figures::{Board, Conversion, Figures, Point, Series, Verdict, ms, rfc3339};
-use super::flight::InFlight;
 use super::fold::Fold;
 use super::outcome::Outcome;
 use super::provider::Provider;
@@ -45,7 +44,12 @@ impl Fold {
             sum.clear();
             let end = (t + step_s).min(to_s);
             provider.window.sum_into(t, end, sum);
-            point(t, sum, provider.flight.most(t, end))
+            let flight = provider.flight.most(t, end);
+            Point {
+                in_flight: flight.map(|flight| flight.calls),
+                oldest_in_flight_ms: flight.map(|flight| flight.oldest_ns / 1_000_000),
+                ..Point::of(t, sum)
+            }
         });
         Some(Series { name: name.to_owned(), step_s, points: points.collect() })
     }
@@ -65,45 +69,85 @@ pub fn range(provider: &Provider, now_s: u64, from_s: u64, to_s: u64, step_s: u6
 }
 
 fn figures(provider: &Provider, registry: &Registry, sum: &Sum, now_s: u64, window_s: u64) -> Figures {
-    let counts = &sum.counts;
-    let calls = counts.calls();
-    let [p50_ms, p95_ms, p99_ms] = answered_ms(sum);
-    let conversion = conversion(provider, now_s);
     let flight = provider.flight.present();
     let table = provider.registered.map(|table| registry.provider(table));
     Figures {
-        name: provider.name.clone(),
-        calls_per_s: calls as f64 / window_s as f64,
-        count: calls,
-        attempts: counts.attempts,
-        ok: counts.of(Outcome::Ok),
-        declined: counts.of(Outcome::Declined),
-        client_fault: counts.of(Outcome::ClientFault),
-        failed: counts.of(Outcome::Failed),
-        timeout: counts.of(Outcome::Timeout),
-        connect: counts.of(Outcome::Connect),
-        cancelled: counts.of(Outcome::Cancelled),
-        failure_ratio: counts.failure_ratio(),
-        conversion,
-        p50_ms,
-        p95_ms,
-        p99_ms,
-        max_ms: (calls > 0).then(|| ms(counts.max_ns)),
-        sum_ms: ms(counts.sum_ns),
-        failed_p95_ms: sum.other.quantiles([0.95]).map(|[p95]| ms(p95.min(counts.max_ns))),
+        conversion: conversion(provider, now_s),
         in_flight: flight.map(|flight| flight.calls),
         oldest_in_flight_ms: flight.map(|flight| flight.oldest_ns / 1_000_000),
         in_flight_ages: flight.map(|flight| flight.ages),
-        baseline: None,
-        verdict: Verdict::Learning,
-        since: None,
-        scope: None,
-        evidence: None,
         last_success: (provider.last_ok_ns > 0).then(|| rfc3339(provider.last_ok_ns)),
         owner: table.and_then(|table| table.owner.clone()),
         runbook: table.and_then(|table| table.runbook.clone()),
         status_page: table.and_then(|table| table.status_page.clone()),
         muted: table.is_some_and(|table| table.mute),
+        verdict: Verdict::Learning,
+        ..Figures::of(&provider.name, sum, window_s)
+    }
+}
+
+impl Figures {
+    /// What `sum`, of `window_s` seconds, says of a provider; nothing of the present.
+    pub fn of(name: &str, sum: &Sum, window_s: u64) -> Figures {
+        let counts = &sum.counts;
+        let calls = counts.calls();
+        let [p50_ms, p95_ms, p99_ms] = answered_ms(sum);
+        Figures {
+            name: name.to_owned(),
+            calls_per_s: calls as f64 / window_s as f64,
+            count: calls,
+            attempts: counts.attempts,
+            ok: counts.of(Outcome::Ok),
+            declined: counts.of(Outcome::Declined),
+            client_fault: counts.of(Outcome::ClientFault),
+            failed: counts.of(Outcome::Failed),
+            timeout: counts.of(Outcome::Timeout),
+            connect: counts.of(Outcome::Connect),
+            cancelled: counts.of(Outcome::Cancelled),
+            failure_ratio: counts.failure_ratio(),
+            conversion: Conversion::default(),
+            p50_ms,
+            p95_ms,
+            p99_ms,
+            max_ms: (calls > 0).then(|| ms(counts.max_ns)),
+            sum_ms: ms(counts.sum_ns),
+            failed_p95_ms: sum.other.quantiles([0.95]).map(|[p95]| ms(p95.min(counts.max_ns))),
+            in_flight: None,
+            oldest_in_flight_ms: None,
+            in_flight_ages: None,
+            baseline: None,
+            verdict: Verdict::Unknown,
+            since: None,
+            scope: None,
+            evidence: None,
+            last_success: None,
+            owner: None,
+            runbook: None,
+            status_page: None,
+            muted: false,
+        }
+    }
+
+    /// The same provider as it is now, with the figures of another stretch of time.
+    pub fn over(&self, sum: &Sum, window_s: u64) -> Figures {
+        let now = self.clone();
+        Figures {
+            conversion: now.conversion,
+            in_flight: now.in_flight,
+            oldest_in_flight_ms: now.oldest_in_flight_ms,
+            in_flight_ages: now.in_flight_ages,
+            baseline: now.baseline,
+            verdict: now.verdict,
+            since: now.since,
+            scope: now.scope,
+            evidence: now.evidence,
+            last_success: now.last_success,
+            owner: now.owner,
+            runbook: now.runbook,
+            status_page: now.status_page,
+            muted: now.muted,
+            ..Figures::of(&self.name, sum, window_s)
+        }
     }
 }
 
@@ -127,25 +171,28 @@ fn answered_ms(sum: &Sum) -> [Option<f64>; 3] {
     }
 }
 
-fn point(t: u64, sum: &Sum, flight: Option<InFlight>) -> Point {
-    let counts = &sum.counts;
-    let [p50_ms, p95_ms, p99_ms] = answered_ms(sum);
-    Point {
-        t,
-        count: counts.calls(),
-        ok: counts.of(Outcome::Ok),
-        declined: counts.of(Outcome::Declined),
-        client_fault: counts.of(Outcome::ClientFault),
-        failed: counts.of(Outcome::Failed),
-        timeout: counts.of(Outcome::Timeout),
-        connect: counts.of(Outcome::Connect),
-        cancelled: counts.of(Outcome::Cancelled),
-        p50_ms,
-        p95_ms,
-        p99_ms,
-        max_ms: (counts.calls() > 0).then(|| ms(counts.max_ns)),
-        sum_ms: ms(counts.sum_ns),
-        in_flight: flight.map(|flight| flight.calls),
-        oldest_in_flight_ms: flight.map(|flight| flight.oldest_ns / 1_000_000),
+impl Point {
+    /// What `sum` says of the step that begins at `t`.
+    pub fn of(t: u64, sum: &Sum) -> Point {
+        let counts = &sum.counts;
+        let [p50_ms, p95_ms, p99_ms] = answered_ms(sum);
+        Point {
+            t,
+            count: counts.calls(),
+            ok: counts.of(Outcome::Ok),
+            declined: counts.of(Outcome::Declined),
+            client_fault: counts.of(Outcome::ClientFault),
+            failed: counts.of(Outcome::Failed),
+            timeout: counts.of(Outcome::Timeout),
+            connect: counts.of(Outcome::Connect),
+            cancelled: counts.of(Outcome::Cancelled),
+            p50_ms,
+            p95_ms,
+            p99_ms,
+            max_ms: (counts.calls() > 0).then(|| ms(counts.max_ns)),
+            sum_ms: ms(counts.sum_ns),
+            in_flight: None,
+            oldest_in_flight_ms: None,
+        }
     }
 }

@@ -3,11 +3,13 @@
 use serde::Serialize;
 
 use super::breakdown::FINE_S;
+use super::counts::Counts;
 use super::dimension::{Dimension, Keys, RowSum};
 use super::exemplar::Kind;
 use super::figures::{ms, rfc3339};
 use super::fold::Fold;
 use super::host::Host;
+use super::latency::Merged;
 use super::observed::Name;
 use super::provider::Provider;
 use super::totals::{Totals, TotalsExemplar};
@@ -97,18 +99,13 @@ impl Fold {
         // The cell that the window begins in is part of it.
         let from = (now_s + 1).saturating_sub(window_s.min(SECONDS)) / FINE_S * FINE_S;
         let mut sum = RowSum::default();
-        let mut rows: Vec<Row> = keys
+        let rows: Vec<Row> = keys
             .keys(from, u64::MAX)
             .filter(|key| *key != Name::OTHER)
             .map(|key| Row { key: self.text(key), part: part(keys, key, from, &mut sum) })
             .collect();
-        let mut other = part(keys, Name::OTHER, from, &mut sum);
-        let all = other.count + rows.iter().map(|row| row.part.count).sum::<u64>();
-        for part in rows.iter_mut().map(|row| &mut row.part).chain([&mut other]) {
-            part.share = (all > 0).then(|| part.count as f64 / all as f64);
-        }
-        rows.sort_by(|a, b| b.part.count.cmp(&a.part.count).then_with(|| a.key.cmp(&b.key)));
-        Some(BreakdownTable { by: by.name(), rows, other, lost_keys: keys.lost() })
+        let other = part(keys, Name::OTHER, from, &mut sum);
+        Some(BreakdownTable::of(by, rows, other, keys.lost()))
     }
 
     /// The heaviest sources of one provider's failures over the last minute, whatever their number.
@@ -169,13 +166,31 @@ fn hex_span(id: u64) -> String {
 
 fn part(keys: &Keys, key: Name, from: u64, sum: &mut RowSum) -> Part {
     keys.sum_into(key, from, u64::MAX, sum);
-    let quantiles = sum.answered.quantiles([0.5, 0.95, 0.99]);
-    let [p50_ms, p95_ms, p99_ms] = match quantiles {
-        Some(found) => found.map(|ns| Some(ms(ns.min(sum.counts.max_ns)))),
-        None => [None; 3],
-    };
-    let failure_ratio = sum.counts.failure_ratio();
-    Part { count: sum.counts.calls(), share: None, failure_ratio, p50_ms, p95_ms, p99_ms }
+    Part::of(&sum.counts, &sum.answered)
+}
+
+impl Part {
+    /// Without a share, which is of the table.
+    pub fn of(counts: &Counts, answered: &Merged) -> Part {
+        let [p50_ms, p95_ms, p99_ms] = match answered.quantiles([0.5, 0.95, 0.99]) {
+            Some(found) => found.map(|ns| Some(ms(ns.min(counts.max_ns)))),
+            None => [None; 3],
+        };
+        let failure_ratio = counts.failure_ratio();
+        Part { count: counts.calls(), share: None, failure_ratio, p50_ms, p95_ms, p99_ms }
+    }
+}
+
+impl BreakdownTable {
+    /// Gives each part its share, and puts the busiest key first.
+    pub fn of(by: Dimension, mut rows: Vec<Row>, mut other: Part, lost_keys: usize) -> BreakdownTable {
+        let all = other.count + rows.iter().map(|row| row.part.count).sum::<u64>();
+        for part in rows.iter_mut().map(|row| &mut row.part).chain([&mut other]) {
+            part.share = (all > 0).then(|| part.count as f64 / all as f64);
+        }
+        rows.sort_by(|a, b| b.part.count.cmp(&a.part.count).then_with(|| a.key.cmp(&b.key)));
+        BreakdownTable { by: by.name(), rows, other, lost_keys }
+    }
 }
 
 #[cfg(test)]

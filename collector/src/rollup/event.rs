@@ -2,7 +2,7 @@
 
 use super::fold::{Ended, Fold, Origin};
 use super::name::Operation;
-use super::observed::Labels;
+use super::observed::{Labels, Name};
 use super::outcome::Outcome;
 use super::providers::Providers;
 use super::weight;
@@ -46,6 +46,17 @@ impl Fold {
     /// The names of a call that has begun, as its end will have them; outcome, times and ids are not looked at.
     pub fn labels(&mut self, event: &Event<'_>) -> Option<Labels> {
         let at = self.providers.by_name(event.provider, &self.registry)?;
+        if event.operation.is_empty() {
+            // What is not told yet is no operation called "".
+            let Providers { list, names, .. } = &mut self.providers;
+            return Some(Labels {
+                provider: list[at].label,
+                operation: Name::NONE,
+                service: names.free(event.service.as_bytes()),
+                host: names.free(event.host.as_bytes()),
+                endpoint: names.free(event.endpoint.as_bytes()),
+            });
+        }
         Some(self.labels_at(at, event).1)
     }
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::fold::Fold;
 use super::latency::{BUCKETS, low_ns};
 use super::outcome::Outcome;
+use super::window::Sum;
 
 /// 2^22 ms is more than an hour, the longest duration that is told apart.
 const ROWS: usize = 45;
@@ -45,8 +46,33 @@ fn bound_ms(row: usize) -> f64 {
     2f64.powf(row as f64 / 2.0)
 }
 
+impl Column {
+    /// What `sum` says of the step that begins at `t`; with all rows there are.
+    pub fn of(t: u64, sum: &Sum) -> Column {
+        let mut counts = vec![0; ROWS];
+        for (bucket, calls) in sum.answered.buckets() {
+            counts[usize::from(ROW_OF[usize::from(bucket)])] += calls;
+        }
+        let of = |outcome| sum.counts.of(outcome);
+        let failed = of(Outcome::Failed) + of(Outcome::Connect);
+        Column { t, counts, timeout: of(Outcome::Timeout), failed }
+    }
+}
+
+impl Heatmap {
+    /// Rows above the longest call and above a second are left out.
+    pub fn of(step_s: u64, mut columns: Vec<Column>) -> Heatmap {
+        let used =
+            |column: &Column| column.counts.iter().rposition(|&calls| calls > 0).map_or(0, |row| row + 1);
+        let rows = columns.iter().map(used).max().unwrap_or_default().max(ROWS_MIN);
+        columns.iter_mut().for_each(|column| column.counts.truncate(rows));
+        let bounds_ms = (0..rows).map(|row| (bound_ms(row) * 100.0).round() / 100.0).collect();
+        Heatmap { step_s, bounds_ms, columns }
+    }
+}
+
 impl Fold {
-    /// As [`Fold::series`]; rows above the longest call and above a second are left out.
+    /// As [`Fold::series`].
     pub fn heatmap(
         &mut self,
         now_ns: u64,
@@ -63,20 +89,9 @@ impl Fold {
         for t in (from_s..to_s).step_by(step_s as usize) {
             sum.clear();
             provider.window.sum_into(t, (t + step_s).min(to_s), sum);
-            let mut counts = vec![0; ROWS];
-            for (bucket, calls) in sum.answered.buckets() {
-                counts[usize::from(ROW_OF[usize::from(bucket)])] += calls;
-            }
-            let of = |outcome| sum.counts.of(outcome);
-            let failed = of(Outcome::Failed) + of(Outcome::Connect);
-            columns.push(Column { t, counts, timeout: of(Outcome::Timeout), failed });
+            columns.push(Column::of(t, sum));
         }
-        let used =
-            |column: &Column| column.counts.iter().rposition(|&calls| calls > 0).map_or(0, |row| row + 1);
-        let rows = columns.iter().map(used).max().unwrap_or_default().max(ROWS_MIN);
-        columns.iter_mut().for_each(|column| column.counts.truncate(rows));
-        let bounds_ms = (0..rows).map(|row| (bound_ms(row) * 100.0).round() / 100.0).collect();
-        Some(Heatmap { step_s, bounds_ms, columns })
+        Some(Heatmap::of(step_s, columns))
     }
 }
 

@@ -15,7 +15,7 @@ mod exemplar;
 mod failure;
 mod figures;
 #[cfg(test)]
-mod fixture;
+pub mod fixture;
 mod flight;
 pub mod fold;
 mod heatmap;
@@ -55,11 +55,13 @@ pub use exemplar::Kind;
 pub use figures::{Baseline, Board, Conversion, Figures, Point, Series, Verdict, rfc3339};
 pub use flight::AGES_S;
 pub use heatmap::{Column, Heatmap};
+pub use latency::{BUCKETS, DURATION_MAX_NS, Merged, bucket, middle_ns};
 pub use names::Texts;
 pub use observed::{Finished, Labels, Name, Names, Observed, Open};
 pub use open::{OpenCall, OpenPeer, Source};
 pub use settled::{Changed, Restored, STORED_S, StoredBreakdown, StoredWindow};
 pub use totals::{BUCKETS_S, Durations, Totals, TotalsExemplar};
+pub use window::Sum;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};

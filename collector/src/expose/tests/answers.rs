@@ -8,7 +8,7 @@ use super::*;
 
 #[tokio::test]
 async fn providers_have_every_field_of_the_api_and_no_other() {
-    let answer = daemon(Known::new()).get("/api/v1/providers?window=5m").await.json();
+    let answer = daemon(Known::new().await).get("/api/v1/providers?window=5m").await.json();
     assert_eq!(keys(&answer), ["at", "providers", "window_s"]);
     assert_eq!(answer["at"], "2026-11-22T20:15:03.000Z");
     assert_eq!(answer["window_s"], 300);
@@ -28,13 +28,13 @@ async fn providers_have_every_field_of_the_api_and_no_other() {
 
 #[tokio::test]
 async fn the_window_is_a_minute_where_none_is_asked_for() {
-    let answer = daemon(Known::new()).get("/api/v1/providers").await.json();
+    let answer = daemon(Known::new().await).get("/api/v1/providers").await.json();
     assert_eq!(answer["window_s"], 60);
 }
 
 #[tokio::test]
 async fn errors_say_what_is_wrong_and_what_to_do() {
-    let daemon = daemon(Known::new());
+    let daemon = daemon(Known::new().await);
     let check = async |path: &str, status: u16, error: &str, hint: &str| {
         let answer = daemon.get(path).await;
         assert_eq!(answer.status, status, "{path}");
@@ -42,8 +42,8 @@ async fn errors_say_what_is_wrong_and_what_to_do() {
     };
     let units = "use s, m, h or d, e.g. 60s";
     check("/api/v1/providers?window=5%20lightyears", 400, "unknown window '5 lightyears'", units).await;
-    let kept = "window '7d' is longer than the 15m that are kept";
-    check("/api/v1/providers?window=7d", 400, kept, "use at most 15m").await;
+    let kept = "window '31d' is longer than the 30d that are kept";
+    check("/api/v1/providers?window=31d", 400, kept, "use at most 30d").await;
     let twice = daemon.get("/api/v1/providers?window=1m&window=2m").await;
     assert_eq!((twice.status.as_u16(), keys(&twice.json()).len()), (400, 2));
 
@@ -72,7 +72,7 @@ async fn errors_say_what_is_wrong_and_what_to_do() {
 
 #[tokio::test]
 async fn a_series_has_the_points_of_its_range() {
-    let daemon = daemon(Known::new());
+    let daemon = daemon(Known::new().await);
     let answer = daemon.get("/api/v1/providers/sberbank/series").await.json();
     assert_eq!(keys(&answer), ["annotations", "name", "points", "step_s", "verdicts"]);
     assert_eq!((&answer["step_s"], answer["points"].as_array().unwrap().len()), (&Value::from(10), 91));
@@ -90,10 +90,10 @@ async fn a_series_has_the_points_of_its_range() {
 
 #[tokio::test]
 async fn the_sums_of_each_destination_add_up_to_what_was_received() {
-    let answer = daemon(Known::new()).get("/api/v1/stats").await.json();
-    let want = "received rejected invalid_spans known lost unkept overflowed masked rolled_up late backwards \
-                name_conflicts notices open_calls_lost providers_replaced unsaved_windows clock_skew_s \
-                unreadable_batches missed journal destinations";
+    let answer = daemon(Known::new().await).get("/api/v1/stats").await.json();
+    let want = "received rejected invalid_spans known lost unkept overflowed masked clients rolled_up late backwards name_conflicts \
+                notices open_calls_lost providers_replaced unsaved_windows clock_skew_s unreadable_batches missed journal \
+                store destinations notifiers";
     assert_eq!(keys(&answer), sorted(want));
     assert_eq!(answer["rejected"]["too_large"], 1);
     assert_eq!(answer["late"], serde_json::json!({ "late": 4, "too_late": 1, "from_the_future": 0 }));
@@ -119,7 +119,7 @@ async fn event(body: &mut Incoming) -> String {
 
 #[tokio::test]
 async fn events_bring_each_board_with_its_id() {
-    let daemon = daemon(Known::new());
+    let daemon = daemon(Known::new().await);
     let answer = daemon.begin(Method::GET, "/api/v1/events", &[]).await;
     assert_eq!(answer.headers()["content-type"], "text/event-stream");
     assert_eq!(answer.headers()["cache-control"], "no-store");
@@ -140,7 +140,7 @@ async fn events_bring_each_board_with_its_id() {
 
 #[tokio::test]
 async fn event_streams_are_bounded_and_a_closed_one_makes_room() {
-    let daemon = daemon(Known::new());
+    let daemon = daemon(Known::new().await);
     let mut open = Vec::new();
     for _ in 0..64 {
         let answer = daemon.begin(Method::GET, "/api/v1/events", &[]).await;
@@ -161,7 +161,7 @@ async fn event_streams_are_bounded_and_a_closed_one_makes_room() {
 
 #[tokio::test]
 async fn ready_says_no_only_while_nothing_can_be_taken() {
-    let daemon = daemon(Known::new());
+    let daemon = daemon(Known::new().await);
     let ready = async || {
         let answer = daemon.get("/readyz").await;
         (answer.status.as_u16(), answer.json()["reasons"].to_string())
@@ -189,7 +189,7 @@ async fn ready_says_no_only_while_nothing_can_be_taken() {
 
 #[tokio::test]
 async fn another_hosts_name_is_refused_on_loopback() {
-    let daemon = daemon(Known::new());
+    let daemon = daemon(Known::new().await);
     for path in ["/api/v1/providers", "/metrics", "/nothing"] {
         let answer = daemon.ask(Method::GET, path, &[("host", "evil.example")]).await;
         assert_eq!(answer.status, 421, "{path}");
@@ -200,7 +200,7 @@ async fn another_hosts_name_is_refused_on_loopback() {
 
 #[tokio::test]
 async fn every_answer_is_kept_from_being_taken_for_a_page() {
-    let daemon = daemon(Known::new());
+    let daemon = daemon(Known::new().await);
     for path in ["/api/v1/providers", "/api/v1/nothing", "/metrics", "/readyz", "/api/v1/stats"] {
         let answer = daemon.get(path).await;
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
@@ -212,7 +212,7 @@ async fn every_answer_is_kept_from_being_taken_for_a_page() {
 
 #[tokio::test]
 async fn the_page_is_served_under_the_same_guard() {
-    let daemon = daemon(Known::new());
+    let daemon = daemon(Known::new().await);
     for path in ["/", "/p/sberbank", "/t/4bf92f3577b34da6a3ce929d0e0e4736"] {
         let answer = daemon.get(path).await;
         assert_eq!(answer.status, 200, "{path}");
@@ -225,7 +225,7 @@ async fn the_page_is_served_under_the_same_guard() {
 
 #[tokio::test]
 async fn one_provider_is_told_by_its_parts_and_by_calls_to_look_at() {
-    let daemon = daemon_with(Known::new(), Some("http://jaeger:16686"));
+    let daemon = daemon_with(Known::new().await, Some("http://jaeger:16686"));
     let table = daemon.get("/api/v1/providers/sberbank/breakdown?by=endpoint&window=60s").await.json();
     assert_eq!(keys(&table), ["by", "lost_keys", "other", "rows"]);
     assert_eq!((&table["by"], &table["lost_keys"]), (&Value::from("endpoint"), &Value::from(3)));
@@ -246,7 +246,7 @@ async fn one_provider_is_told_by_its_parts_and_by_calls_to_look_at() {
 
 #[tokio::test]
 async fn a_reload_says_what_came_of_it() {
-    let daemon = daemon(Known::new());
+    let daemon = daemon(Known::new().await);
     assert_eq!(daemon.ask(Method::GET, "/-/reload", &[]).await.status, 405);
     let done = daemon.ask(Method::POST, "/-/reload", &[]).await;
     assert_eq!((done.status.as_u16(), done.json()), (200, serde_json::json!({ "reloaded": true })));

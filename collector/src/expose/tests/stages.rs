@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::expose::{Reload, Sources, start};
 use crate::journal::{Durability, Journal, Overflow};
 use crate::rollup::registry;
+use crate::store;
 
 fn sources(dir: &TempDir) -> (Journal, Sources) {
     let clock = Clock::default();
@@ -28,9 +29,22 @@ fn sources(dir: &TempDir) -> (Journal, Sources) {
         operations_max: 8,
         production: Vec::new(),
     };
-    let rollup = rollup::start(config, &journal, clock.clone(), None);
+    let stored = store::Config { path: dir.path().join("spanmill.db") };
+    let (opened, restored) = store::open(&stored, &journal, &clock).unwrap();
+    let rollup = rollup::start(config, &journal, clock.clone(), Some(restored));
+    let store = store::start(opened, store::Live::new(&rollup, &journal)).unwrap();
+    let notify = notify::Config {
+        file: dir.path().join("notify.json"),
+        targets: Vec::new(),
+        page: String::new(),
+        instance: String::new(),
+    };
     let sources = Sources {
+        standings: watch::channel(Arc::default()).1,
+        alerts: broadcast::Sender::new(1),
+        notifier: notify::start(notify, clock.clone(), Box::new(|_| false)).unwrap(),
         rollup,
+        store,
         journal: journal.clone(),
         destinations: Arc::default(),
         outcomes: Arc::default(),
@@ -69,7 +83,7 @@ async fn a_kept_span_shows_in_every_answer() {
     let (journal, sources) = sources(&dir);
     let now_unix_ns = sources.clock.unix_ns();
     let address: SocketAddr = "127.0.0.1:0".parse().unwrap();
-    let config = Config { listen: address, tls: None, jaeger_ui: None };
+    let config = Config { listen: address, tls: None, jaeger_ui: None, writers: None };
     let server = start(&config, listen::bind(address).unwrap(), sources).unwrap();
     let get = async |path: &str| get_from(server.local_addr(), path).await;
 

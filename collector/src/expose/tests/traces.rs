@@ -55,6 +55,11 @@ fn batch(resource_spans: Vec<ResourceSpans>, age: Duration) -> MaskedBatch {
     MaskedBatch::restored(bytes.into(), 0, NOW_S * 1_000_000_000 - age.as_nanos() as u64, 0)
 }
 
+/// A batch with one span of the trace at [`PATH`].
+pub(super) fn known() -> MaskedBatch {
+    batch(vec![of_service("shop", vec![("", vec![a_span(WANTED, 1)])])], Duration::from_secs(1))
+}
+
 const OTHER: [u8; 16] = [7; 16];
 
 #[tokio::test]
@@ -69,7 +74,7 @@ async fn a_trace_comes_as_otlp_json_with_its_own_spans_each_once() {
     );
     let other = of_service("other", vec![("curl", vec![a_span(OTHER, 6)])]);
     let bank = of_service("bank", vec![("curl", vec![a_span(WANTED, 7)])]);
-    let mut facts = Known::new();
+    let mut facts = Known::new().await;
     let first = batch(vec![shop, other], Duration::from_secs(20));
     // The sender had no answer and sent it again.
     facts.batches = vec![first.clone(), first, batch(vec![bank], Duration::ZERO)];
@@ -103,7 +108,7 @@ async fn a_trace_comes_as_otlp_json_with_its_own_spans_each_once() {
 
 #[tokio::test]
 async fn a_trace_that_is_not_here_is_said_to_be_in_jaeger() {
-    let mut facts = Known::new();
+    let mut facts = Known::new().await;
     // One whose id stands in a link only.
     let mut mention = a_span(OTHER, 2);
     mention.links.push(span::Link { trace_id: WANTED.to_vec(), ..Default::default() });
@@ -117,15 +122,15 @@ async fn a_trace_that_is_not_here_is_said_to_be_in_jaeger() {
             "hint": "Jaeger would have it at http://jaeger:16686/trace/4bf92f3577b34da6a3ce929d0e0e4736"
         })
     );
-    let without_ui = daemon(Known::new()).get(PATH).await;
+    let without_ui = daemon(Known::new().await).get(PATH).await;
     assert_eq!(without_ui.status, 404);
     assert!(without_ui.json()["hint"].as_str().unwrap().contains("jaeger_ui"));
-    assert_eq!(daemon(Known::new()).get("/api/v1/traces/4bf9").await.status, 400);
+    assert_eq!(daemon(Known::new().await).get("/api/v1/traces/4bf9").await.status, 400);
 }
 
 #[tokio::test]
 async fn a_trace_without_end_is_cut_off_and_says_so() {
-    let mut facts = Known::new();
+    let mut facts = Known::new().await;
     let many = |from: u32| {
         let numbered = |number: u32| Span { name: number.to_string(), ..a_span(WANTED, 1) };
         let spans = (from..from + 4_000).map(numbered).collect();
@@ -146,7 +151,7 @@ async fn text_that_is_not_utf8_loses_its_span_and_not_the_trace() {
     .encode_to_vec();
     let at = bytes.windows(6).position(|text| text == b"call 1").unwrap();
     bytes[at] = 0xff;
-    let mut facts = Known::new();
+    let mut facts = Known::new().await;
     facts.batches = vec![MaskedBatch::restored(bytes.into(), 2, NOW_S * 1_000_000_000, 0)];
     let answer = daemon(facts).get(PATH).await.json();
     let spans = answer["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array().unwrap();

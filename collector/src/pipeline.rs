@@ -187,5 +187,4 @@ fn refusal(refused: Refused) -> Refusal {
 }
 
 #[cfg(test)]
-#[path = "pipeline_tests.rs"]
 mod tests;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::counts::Counts;
 use super::figures::{Board, Conversion, Figures, Point, Series, Verdict, ms, rfc3339};
 use super::fold::Fold;
 use super::outcome::Outcome;
@@ -68,16 +69,11 @@ pub fn range(provider: &Provider, now_s: u64, from_s: u64, to_s: u64, step_s: u6
 }
 
 fn figures(provider: &Provider, registry: &Registry, sum: &Sum, now_s: u64, window_s: u64) -> Figures {
-    let conversion =
-        |minutes: u64| provider.window.counts(begin(now_s, minutes * 60), now_s + AHEAD_S).conversion();
+    let conversion = conversion(provider, now_s);
     let flight = provider.flight.present();
     let table = provider.registered.map(|table| registry.provider(table));
     Figures {
-        conversion: Conversion {
-            minutes_5: conversion(5),
-            minutes_10: conversion(10),
-            minutes_15: conversion(15),
-        },
+        conversion,
         in_flight: flight.map(|flight| flight.calls),
         oldest_in_flight_ms: flight.map(|flight| flight.oldest_ns / 1_000_000),
         in_flight_ages: flight.map(|flight| flight.ages),
@@ -154,6 +150,18 @@ impl Figures {
             ..Figures::of(&self.name, sum, window_s)
         }
     }
+}
+
+/// Over 5, 10 and 15 minutes; each second is looked at once.
+fn conversion(provider: &Provider, now_s: u64) -> Conversion {
+    let mut counts = Counts::default();
+    let mut end = now_s + AHEAD_S;
+    let [minutes_5, minutes_10, minutes_15] = [5, 10, 15].map(|minutes| {
+        let from = begin(now_s, minutes * 60);
+        counts.merge(&provider.window.counts(from, std::mem::replace(&mut end, from)));
+        counts.conversion()
+    });
+    Conversion { minutes_5, minutes_10, minutes_15 }
 }
 
 /// p50, p95 and p99 of what was answered; a bucket's upper end may lie above the longest call, they do not.

@@ -38,6 +38,7 @@ mod settled;
 mod skew;
 mod slots;
 pub mod span;
+mod spans;
 mod thread;
 mod totals;
 pub mod unmapped;
@@ -162,6 +163,11 @@ impl Rollup {
     pub fn breakdown(&self, name: &str, by: Dimension, window: Duration) -> Option<BreakdownTable> {
         let now_ns = self.shared.clock.unix_ns();
         self.shared.fold().breakdown(now_ns, name, by, window.as_secs())
+    }
+
+    /// The heaviest sources of one provider's failures over the last minute, at most 16, whatever their number.
+    pub fn heaviest(&self, name: &str, by: Dimension) -> Option<Vec<(Name, u64)>> {
+        self.shared.fold().heaviest(name, by)
     }
 
     /// Calls of one provider to look at, out of the trailing `window`.

@@ -199,8 +199,12 @@ impl Fold {
     pub(super) fn settle(&mut self, now_s: u64) {
         let floor_s = begin_of(now_s.saturating_sub(SECONDS));
         let Fold { providers, settling, sum, .. } = self;
+        // Our own clock was put back: what comes now would be too late until it has caught up.
+        let was_put_back = floor_s + SECONDS < settling.floor_s;
         let moves = floor_s > settling.floor_s;
-        settling.floor_s = settling.floor_s.max(floor_s);
+        if moves || was_put_back {
+            settling.floor_s = floor_s;
+        }
         for provider in &mut providers.list {
             provider.window.settle(now_s);
             if !moves {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use divan::{AllocProfiler, Bencher, black_box};
 use spanmill::recorder::{Kind, Recorder, Settings};
-use spanmill::{Provider, Span};
+use spanmill::{Provider, Span, State};
 
 #[global_allocator]
 static ALLOCATOR: AllocProfiler = AllocProfiler::system();
@@ -68,4 +68,15 @@ fn span_without_a_thread(bencher: Bencher<'_, '_>) {
         span.log("response", |log| log.tag("code", 5));
         recorder.finish(span);
     });
+}
+
+/// What the daemon thinks of a provider, as routing asks it for each payment.
+#[divan::bench(sample_size = 1000)]
+fn verdict(bencher: Bencher<'_, '_>) {
+    let names: Vec<_> = (0..70).map(|number| format!("provider-{number}")).collect();
+    let mut verdicts: Vec<_> = names.iter().map(|name| (name.as_str(), State::Ok)).collect();
+    verdicts.push(("acme-bank", State::Hung));
+    let _board = spanmill::testing::verdicts(&verdicts);
+    assert!(ACME.verdict().is_hung());
+    bencher.bench_local(|| black_box(&ACME).verdict());
 }

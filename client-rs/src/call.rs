@@ -2,8 +2,10 @@
 
 use std::fmt::Display;
 
+use crate::clock::Moment;
 use crate::context::{Context, Entered, HasContext};
 use crate::engine::Engine;
+use crate::fork;
 use crate::provider::Name;
 use crate::recorder::{Log, Outcome, Record};
 use crate::running;
@@ -44,7 +46,9 @@ impl Call {
     pub(crate) fn start(provider: &Name, operation: &str, parent: Option<&Context>) -> Call {
         let Some(engine) = running::engine() else { return Call { engine: None, record: None } };
         let current = if parent.is_none() { Context::current() } else { None };
-        let record = Record::call(engine.masker(), provider, operation, parent.or(current.as_ref()));
+        let now = Moment::now();
+        let engine = engine.of_process(fork::pid(now.tick()));
+        let record = Record::call(engine.record_desk(now), provider, operation, parent.or(current.as_ref()));
         Call { engine: Some(engine), record: Some(record) }
     }
 
@@ -93,6 +97,16 @@ impl Call {
             Outcome::Declined => record.tag("spanmill.decline_reason", message),
             _ => record.fail(outcome.name(), message),
         });
+    }
+
+    /// Ends the call with an outcome and the error that goes with it, if it is one: what `#[spanmill::call]` does.
+    #[doc(hidden)]
+    pub fn end_with<T, E: Display>(self, outcome: Outcome, answer: &Result<T, E>) {
+        match answer {
+            Ok(_) => self.end_as(outcome, ""),
+            Err(error) if outcome == Outcome::Failed => self.failed(error),
+            Err(error) => self.end_as(outcome, &error.to_string()),
+        }
     }
 
     /// Ends the call without an outcome: the daemon reads it from what its tags say, an HTTP status for

@@ -5,13 +5,18 @@ use std::cell::RefCell;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
 use crate::id::{SpanId, TraceId};
 use crate::provider::Name;
 
+/// Entries and bytes of baggage, as the W3C specification asks everybody to carry at least.
+pub(crate) const BAGGAGE_MAX: usize = 64;
+pub(crate) const BAGGAGE_BYTES_MAX: usize = 8192;
+
 thread_local! {
-    static CURRENT: RefCell<Option<Context>> = const { RefCell::new(None) };
+    static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
 }
 
 /// A span as others refer to it: its ids, and the open [`Call`](crate::Call) around it, if any.
@@ -27,12 +32,54 @@ pub struct Context {
     pub(crate) remote: bool,
     /// The provider of the call that is open here: a CLIENT span below is an attempt of that call.
     pub(crate) call: Option<Name>,
+    /// What else travels with the trace; most traces have nothing.
+    pub(crate) carried: Option<Arc<Carried>>,
+}
+
+/// What travels with a trace beside its ids.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Carried {
+    pub(crate) tracestate: String,
+    /// Keys and values as they are, not encoded.
+    pub(crate) baggage: Vec<(String, String)>,
 }
 
 impl Context {
+    /// The context of the first span of a trace.
+    pub(crate) fn root(trace_id: TraceId, span_id: SpanId) -> Context {
+        Context { trace_id, span_id, flags: 1, remote: false, call: None, carried: None }
+    }
+
+    /// The W3C `tracestate` that came with the trace, if any.
+    pub fn tracestate(&self) -> Option<&str> {
+        self.carried.as_deref().map(|carried| carried.tracestate.as_str()).filter(|state| !state.is_empty())
+    }
+
+    /// A value of the W3C `baggage` that travels with the trace.
+    pub fn baggage(&self, key: &str) -> Option<&str> {
+        let carried = self.carried.as_deref()?;
+        carried.baggage.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str())
+    }
+
+    /// This context with a baggage entry that travels on with it. It goes to every service downstream: nothing secret
+    /// belongs there. Beyond 64 entries or 8 KiB nothing is added.
+    pub fn with_baggage(mut self, key: &str, value: &str) -> Context {
+        let mut carried = self.carried.as_deref().cloned().unwrap_or_default();
+        carried.baggage.retain(|(known, _)| known != key);
+        let bytes: usize = carried.baggage.iter().map(|(key, value)| key.len() + value.len()).sum();
+        if carried.baggage.len() < BAGGAGE_MAX && bytes + key.len() + value.len() <= BAGGAGE_BYTES_MAX {
+            carried.baggage.push((key.to_string(), value.to_string()));
+        }
+        self.carried = Some(Arc::new(carried));
+        self
+    }
+
     /// The context of the running code: what [`enter`](Context::enter) or [`InSpan::in_span`] made current.
     pub fn current() -> Option<Context> {
-        CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
+        let own = CURRENT.try_with(|current| current.borrow().clone()).ok().flatten();
+        #[cfg(feature = "otel")]
+        let own = crate::otel::innermost(own);
+        own.map(|own| own.context)
     }
 
     /// The id of the trace.
@@ -57,7 +104,7 @@ impl Context {
     /// [`InSpan::in_span`].
     #[must_use = "the context is current only as long as the guard lives"]
     pub fn enter(&self) -> Entered {
-        Entered { before: Some(swap(Some(self.clone()))), _stays_on_its_thread: PhantomData }
+        Entered { before: Some(swap(Some(Current::new(self.clone())))), _stays_on_its_thread: PhantomData }
     }
 }
 
@@ -65,7 +112,7 @@ impl Context {
 #[derive(Debug)]
 pub struct Entered {
     /// What was current before; `None` when nothing was changed.
-    before: Option<Option<Context>>,
+    before: Option<Option<Current>>,
     _stays_on_its_thread: PhantomData<*const ()>,
 }
 
@@ -84,7 +131,26 @@ impl Drop for Entered {
     }
 }
 
-fn swap(context: Option<Context>) -> Option<Context> {
+/// A context that was made current.
+#[derive(Debug, Clone)]
+pub(crate) struct Current {
+    pub(crate) context: Context,
+    /// The span that was active for OpenTelemetry at that moment: while it still is, ours is the inner one.
+    #[cfg(feature = "otel")]
+    pub(crate) beside: SpanId,
+}
+
+impl Current {
+    pub(crate) fn new(context: Context) -> Current {
+        Current {
+            context,
+            #[cfg(feature = "otel")]
+            beside: crate::otel::active_id(),
+        }
+    }
+}
+
+pub(crate) fn swap(context: Option<Current>) -> Option<Current> {
     CURRENT.try_with(|current| current.replace(context)).ok().flatten()
 }
 
@@ -143,7 +209,7 @@ mod tests {
     fn context(last: u8) -> Context {
         let mut id = [1; 8];
         id[7] = last;
-        Context { trace_id: TraceId([1; 16]), span_id: SpanId(id), flags: 1, remote: false, call: None }
+        Context::root(TraceId([1; 16]), SpanId(id))
     }
 
     #[test]

@@ -4,25 +4,31 @@
 //! a pointer without a reference count is what keeps recording cheap. A process starts one, tests a few.
 
 use std::path::Path;
-use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
-use spanmill_mask::Masker;
+use spanmill_proto::open_calls::SLOTS_RUST;
 
+use crate::board::board;
+use crate::clock::{Moment, Tick};
 use crate::error::InitError;
 use crate::fork;
-use crate::recorder::{Counters, Reason, Record, Stats, trim};
+use crate::open_calls::OpenCalls;
+use crate::recorder::{Counters, Desk as RecordDesk, Reason, Record, Rules, Stats, trim};
 use crate::running;
-use crate::settings::Settings;
+use crate::settings::{Exporter, Settings};
 use crate::transport::drain::{Desk, Drain};
 use crate::transport::packet::Envelope;
 use crate::transport::queue::{Pushed, Queue};
+use crate::transport::report::hello;
 
 #[derive(Debug)]
 pub(crate) struct Engine {
     settings: Settings,
-    masker: &'static Masker,
+    rules: &'static Rules,
     envelope: Envelope,
+    /// What is open at this moment; `None` where the system does not allow it.
+    page: Option<Arc<OpenCalls>>,
     queue: Queue,
     counters: Counters,
     sink: Sink,
@@ -47,73 +53,93 @@ impl Engine {
     /// Starts an engine that sends to the daemon.
     pub(crate) fn start(settings: Settings) -> Result<&'static Engine, InitError> {
         settings.check()?;
-        let masker = settings.masker()?;
-        running::install(|| Engine::launch(settings, masker))
+        let rules = settings.rules()?;
+        let own = |key| settings.resource.value(key).unwrap_or_default();
+        settings.propagators.install();
+        board().introduce(own("host.name"), own("service.name"));
+        running::install(|| Engine::launch(settings, rules))
     }
 
     /// Starts an engine that keeps its spans.
     pub(crate) fn start_capture(settings: Settings) -> Result<&'static Engine, InitError> {
-        let masker = settings.masker()?;
-        running::install(|| Ok(Engine::build(settings, masker, Sink::Capture(Mutex::default()))))
+        let rules = settings.rules()?;
+        running::install(|| Ok(Engine::build(settings, rules, Sink::Capture(Mutex::default()))))
     }
 
-    fn launch(settings: Settings, masker: &'static Masker) -> Result<&'static Engine, InitError> {
-        let engine = Engine::build(settings, masker, Sink::daemon());
+    fn launch(settings: Settings, rules: &'static Rules) -> Result<&'static Engine, InitError> {
+        let engine = Engine::build(settings, rules, Sink::daemon());
         if let Sink::Daemon { drain, .. } = &engine.sink {
-            let started = Drain::start(engine)?;
+            let started = match &engine.settings.exporter {
+                #[cfg(feature = "otlp")]
+                Exporter::Otlp => crate::otlp::start(engine, &engine.settings.otlp)?,
+                Exporter::Local => Drain::start(engine)?,
+            };
             drain.get_or_init(|| started);
         }
         Ok(engine)
     }
 
-    fn build(settings: Settings, masker: &'static Masker, sink: Sink) -> &'static Engine {
-        let envelope = Envelope::new(&settings.resource.clone().masked(masker));
+    fn build(settings: Settings, rules: &'static Rules, sink: Sink) -> &'static Engine {
+        let envelope = Envelope::new(&settings.resource.clone().masked(&rules.masker));
+        let page = OpenCalls::new(SLOTS_RUST).ok().map(Arc::new);
         let queue = Queue::new(settings.queue_bytes, envelope.block_bytes_max());
         let counters = Counters::default();
         let (pid, child) = (std::process::id(), OnceLock::new());
-        Box::leak(Box::new(Engine { settings, masker, envelope, queue, counters, sink, pid, child }))
+        Box::leak(Box::new(Engine { settings, rules, envelope, page, queue, counters, sink, pid, child }))
     }
 
     /// Takes a span that ended.
     pub(crate) fn finish(&'static self, mut record: Box<Record>) {
+        let slot = record.take_slot();
         let finished = record.finish();
         let engine = self.of_process(fork::pid(finished.end));
+        // A forked child has a page of its own; the slot is one of its parent's.
+        if std::ptr::eq(engine, self) {
+            self.page.iter().zip(slot).for_each(|(page, slot)| page.close(slot));
+        }
         Counters::note(&engine.counters.masked, finished.masked);
         Counters::note(&engine.counters.truncated, finished.truncated);
         let bytes_max = engine.envelope.span_bytes_max();
         if finished.span.len() <= bytes_max {
-            engine.push(finished.span, finished.end);
+            engine.push(finished.span, finished.is_precious, finished.end);
         } else {
             Counters::note(&engine.counters.trimmed, 1);
             match trim(finished.span, bytes_max) {
-                Some(trimmed) => engine.push(&trimmed, finished.end),
+                Some(trimmed) => engine.push(&trimmed, finished.is_precious, finished.end),
                 None => engine.counters.drop_spans(Reason::TooLong, 1),
             }
         }
         record.recycle();
     }
 
-    fn push(&self, span: &[u8], now: Instant) {
+    fn push(&self, span: &[u8], is_precious: bool, now: Tick) {
         match &self.sink {
             Sink::Capture(spans) => spans.lock().unwrap_or_else(PoisonError::into_inner).push(span.to_vec()),
-            Sink::Daemon { drain, .. } => match (self.queue.push(span, now), drain.get()) {
-                (Ok(Pushed::BlockIsFull), Some(drain)) => drain.wake(),
-                (Ok(_), _) => {}
-                (Err(reason), _) => self.counters.drop_spans(reason, 1),
+            Sink::Daemon { drain, .. } => match self.queue.push(span, is_precious, now) {
+                Ok(Pushed::Quietly) => {}
+                Ok(Pushed::BlockIsFull { displaced }) => {
+                    if displaced > 0 {
+                        self.counters.drop_spans(Reason::Displaced, displaced);
+                    }
+                    if let Some(drain) = drain.get() {
+                        drain.wake();
+                    }
+                }
+                Err(reason) => self.counters.drop_spans(reason, 1),
             },
         }
     }
 
     /// This engine, or in a forked child the child's own.
-    fn of_process(&'static self, pid: u32) -> &'static Engine {
+    pub(crate) fn of_process(&'static self, pid: u32) -> &'static Engine {
         if self.pid == pid {
             return self;
         }
         self.child.get_or_init(|| {
             let settings = self.settings.clone();
-            Engine::launch(settings.clone(), self.masker).unwrap_or_else(|_| {
+            Engine::launch(settings.clone(), self.rules).unwrap_or_else(|_| {
                 // No thread to be had: the child counts its spans as closed.
-                let engine = Engine::build(settings, self.masker, Sink::daemon());
+                let engine = Engine::build(settings, self.rules, Sink::daemon());
                 engine.queue.close();
                 engine
             })
@@ -144,7 +170,8 @@ impl Engine {
 
     pub(crate) fn stats(&'static self) -> Stats {
         let engine = self.of_process(std::process::id());
-        let stats = engine.counters.read(engine.queue.accepted());
+        let calls_without_slot = engine.page.as_ref().map_or(0, |page| page.overflows());
+        let stats = Stats { calls_without_slot, ..engine.counters.read(engine.queue.accepted()) };
         match &engine.sink {
             Sink::Daemon { .. } => stats,
             Sink::Capture(spans) => {
@@ -162,8 +189,24 @@ impl Engine {
         }
     }
 
-    pub(crate) fn masker(&self) -> &'static Masker {
-        self.masker
+    /// What a span of this engine is written with.
+    pub(crate) fn record_desk(&self, now: Moment) -> RecordDesk<'_> {
+        RecordDesk { rules: self.rules, page: self.page.as_deref(), now }
+    }
+
+    pub(crate) fn page(&self) -> Option<&Arc<OpenCalls>> {
+        self.page.as_ref()
+    }
+
+    /// True as soon as the client is shut down.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.desk().is_closing()
+    }
+
+    /// The payload of a hello packet.
+    pub(crate) fn hello(&self) -> Vec<u8> {
+        hello(&self.envelope, &self.settings.resource, self.page.as_deref())
     }
 
     pub(crate) fn socket(&self) -> &Path {
@@ -208,9 +251,14 @@ mod tests {
     fn a_forked_child_sends_its_own_spans_and_nothing_of_its_parent() {
         let folder = tempfile::tempdir().unwrap();
         let settings = Settings::from_env("rust").unwrap().socket(folder.path().join("nobody"));
-        let masker = settings.masker().unwrap();
-        let parent = Engine::build(settings, masker, Sink::daemon());
-        parent.finish(Record::start(masker, "of the parent", Kind::Internal, None));
+        let rules = settings.rules().unwrap();
+        let parent = Engine::build(settings, rules, Sink::daemon());
+        parent.finish(Record::start(
+            parent.record_desk(Moment::now()),
+            "of the parent",
+            Kind::Internal,
+            None,
+        ));
         let child_pid = parent.pid.wrapping_add(1);
         let child = parent.of_process(child_pid);
         assert!(!std::ptr::eq(child, parent));
@@ -218,7 +266,7 @@ mod tests {
             std::ptr::eq(child, parent.of_process(child_pid)),
             "it has one engine, however often it asks"
         );
-        child.finish(Record::start(masker, "of the child", Kind::Internal, None));
+        child.finish(Record::start(child.record_desk(Moment::now()), "of the child", Kind::Internal, None));
         assert_eq!(child.stats().recorded, 1);
         assert_eq!(child.stop(Duration::ZERO).dropped.by(Reason::NoDaemon), 1, "a thread of its own runs");
         assert_eq!(parent.stats().queued(), 1);

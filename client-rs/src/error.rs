@@ -23,6 +23,8 @@ pub enum InitError {
     SocketPath(PathBuf),
     /// The masking rules cannot be used.
     Mask(spanmill_mask::ConfigError),
+    /// Where OTLP should go cannot be used: the address, or a file of its certificates.
+    Endpoint(std::io::Error),
     /// The system did not give a thread.
     Thread(std::io::Error),
 }
@@ -38,6 +40,7 @@ impl fmt::Display for InitError {
                 path.display()
             ),
             InitError::Mask(error) => write!(f, "masking rules: {error}"),
+            InitError::Endpoint(error) => write!(f, "OTLP endpoint: {error}"),
             InitError::Thread(error) => write!(f, "no thread to send spans: {error}"),
         }
     }
@@ -46,7 +49,7 @@ impl fmt::Display for InitError {
 impl std::error::Error for InitError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            InitError::Thread(error) => Some(error),
+            InitError::Thread(error) | InitError::Endpoint(error) => Some(error),
             InitError::Mask(error) => Some(error),
             _ => None,
         }

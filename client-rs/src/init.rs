@@ -52,6 +52,13 @@ impl Builder {
         self.set(|settings| settings.socket(path))
     }
 
+    /// Sends by OTLP/gRPC to this endpoint, `http://…` or `https://…`, instead of the daemon's socket. Headers,
+    /// compression and certificates come from the `OTEL_EXPORTER_OTLP_*` variables.
+    #[cfg(feature = "otlp")]
+    pub fn otlp(self, endpoint: &str) -> Builder {
+        self.set(|settings| settings.otlp(endpoint))
+    }
+
     /// How long a span waits for company before it is sent: from 1 ms to an hour, 200 ms unless it is said.
     pub fn flush_interval(self, interval: Duration) -> Builder {
         let flush_interval = interval.clamp(Duration::from_millis(1), Duration::from_secs(3600));

@@ -75,6 +75,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod board;
 mod call;
 mod clock;
 mod context;
@@ -83,6 +84,13 @@ mod error;
 mod fork;
 mod id;
 mod init;
+#[cfg(any(feature = "tower", feature = "reqwest", feature = "tonic", feature = "axum"))]
+pub mod layers;
+mod open_calls;
+#[cfg(feature = "otel")]
+pub mod otel;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod propagation;
 mod provider;
 pub mod recorder;
@@ -91,19 +99,28 @@ mod running;
 mod settings;
 mod span;
 pub mod testing;
+#[cfg(feature = "tracing")]
+mod tracing;
 mod transport;
 mod value;
 
+pub use board::{Scope, State, Verdict};
 pub use call::Call;
 pub use context::{Context, Entered, HasContext, InSpan, Instrumented};
 pub use error::InitError;
 pub use id::{SpanId, TraceId};
 pub use init::{Builder, Guard, Report, builder, flush, init, stats};
+#[cfg(feature = "otel-sdk")]
+pub use otel::MaskingExporter;
 pub use propagation::{TRACEPARENT, extract, inject};
 pub use provider::Provider;
 pub use recorder::{Dropped, Kind, Log, Outcome, Reason, Stats};
 pub use settings::default_socket;
 pub use span::{Span, SpanBuilder};
+#[cfg(feature = "macros")]
+pub use spanmill_macros::call;
+#[cfg(feature = "tracing")]
+pub use tracing::{TracingLayer, layer};
 pub use value::Value;
 
 /// How values are masked: what of a card number stays visible, and whose values are removed or kept.

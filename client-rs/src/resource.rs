@@ -43,6 +43,11 @@ impl Resource {
         self
     }
 
+    /// The value of an attribute.
+    pub(crate) fn value(&self, key: &str) -> Option<&str> {
+        self.attributes.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str())
+    }
+
     /// Adds what `OTEL_RESOURCE_ATTRIBUTES` says: `key=value,key=value`, values percent-encoded.
     pub(crate) fn with_list(self, list: &str) -> Result<Resource, &'static str> {
         list.split(',').filter(|pair| !pair.trim().is_empty()).try_fold(self, |resource, pair| {
@@ -79,7 +84,8 @@ impl Resource {
     }
 }
 
-fn percent_decoded(text: &str) -> Option<String> {
+/// Percent-encoding undone; `None` for what is none, or not UTF-8.
+pub(crate) fn percent_decoded(text: &str) -> Option<String> {
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {

@@ -14,6 +14,7 @@ static LATEST: RwLock<Option<&'static Engine>> = RwLock::new(None);
 static CHANGES: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
+    static SILENT: Cell<bool> = const { Cell::new(false) };
     static KNOWN: Cell<(u64, Option<&'static Engine>)> = const { Cell::new((0, None)) };
 }
 
@@ -29,9 +30,18 @@ pub(crate) fn engine() -> Option<&'static Engine> {
 
 #[cold]
 fn look_up(changes: u64) -> Option<&'static Engine> {
+    if SILENT.try_with(Cell::get).unwrap_or(true) {
+        return None;
+    }
     let engine = *RUNNING.read().unwrap_or_else(PoisonError::into_inner);
     let _ = KNOWN.try_with(|known| known.set((changes, engine)));
     engine
+}
+
+/// This thread records nothing from now on, whatever runs: the exporter must not trace itself.
+#[cfg(feature = "otlp")]
+pub(crate) fn silence() {
+    let _ = SILENT.try_with(|silent| silent.set(true));
 }
 
 /// The engine that was started last, if any.

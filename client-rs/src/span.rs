@@ -2,8 +2,10 @@
 
 use std::fmt::Display;
 
+use crate::clock::Moment;
 use crate::context::{Context, Entered, HasContext};
 use crate::engine::Engine;
+use crate::fork;
 use crate::recorder::{Kind, Log, Record};
 use crate::running;
 use crate::value::Value;
@@ -35,7 +37,7 @@ impl Span {
 
     /// Begins a span of another kind, or below another parent.
     pub fn builder(name: &str) -> SpanBuilder<'_> {
-        SpanBuilder { name, kind: Kind::Internal, parent: Parent::Current }
+        SpanBuilder { name, kind: Kind::Internal, parent: Parent::Current, peer: None }
     }
 
     /// Adds a tag.
@@ -61,6 +63,19 @@ impl Span {
             record.fail(error_type::<E>(), &error.to_string());
         }
         self
+    }
+
+    /// The same with a class of our own choice, one of few: `timeout`, `connect`, `503`.
+    pub fn failed_as(&mut self, error_type: &str, message: &str) -> &mut Span {
+        if let Some(record) = &mut self.record {
+            record.fail(error_type, message);
+        }
+        self
+    }
+
+    /// False when what is said of the span goes nowhere: a reason not to work it out.
+    pub fn is_recording(&self) -> bool {
+        self.record.is_some()
     }
 
     /// How others refer to this span; `None` when nothing is recorded.
@@ -100,6 +115,7 @@ pub struct SpanBuilder<'s> {
     name: &'s str,
     kind: Kind,
     parent: Parent,
+    peer: Option<(&'s str, Option<u16>)>,
 }
 
 #[derive(Debug, Clone)]
@@ -109,7 +125,7 @@ enum Parent {
     None,
 }
 
-impl SpanBuilder<'_> {
+impl<'s> SpanBuilder<'s> {
     /// The kind of span; [`Kind::Internal`] unless it is said.
     pub fn kind(self, kind: Kind) -> Self {
         SpanBuilder { kind, ..self }
@@ -123,6 +139,12 @@ impl SpanBuilder<'_> {
     /// A request that goes out. Inside an open [`Call`](crate::Call) it is an attempt of that call.
     pub fn client(self) -> Self {
         self.kind(Kind::Client)
+    }
+
+    /// Where a request goes: `server.address` and `server.port`. A client span that says so at once shows to the daemon
+    /// as open, unless a [`Call`](crate::Call) around it does.
+    pub fn peer(self, host: &'s str, port: Option<u16>) -> Self {
+        SpanBuilder { peer: Some((host, port)), ..self }
     }
 
     /// A message that was taken from a queue, or a job.
@@ -148,7 +170,12 @@ impl SpanBuilder<'_> {
             Parent::Given(parent) => Some(parent),
             Parent::None => None,
         };
-        let record = Record::start(engine.masker(), self.name, self.kind, parent.as_ref());
+        let now = Moment::now();
+        let engine = engine.of_process(fork::pid(now.tick()));
+        let mut record = Record::start(engine.record_desk(now), self.name, self.kind, parent.as_ref());
+        if let Some((host, port)) = self.peer {
+            record.peer(engine.page().map(|page| &**page), host, port);
+        }
         Span { engine: Some(engine), record: Some(record) }
     }
 }

@@ -7,7 +7,10 @@ mod support;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use spanmill::{Guard, Provider, Reason};
+use spanmill::{Guard, Provider, Reason, Span};
+use spanmill_proto::hello::{ClientCounters, Hello};
+use spanmill_proto::local::Kind;
+use spanmill_proto::open_calls::SLOTS_RUST;
 use support::{Daemon, PATIENCE, listen, turn, wait_until};
 
 static ACME: Provider = Provider::new("acme-bank");
@@ -127,6 +130,51 @@ fn a_burst_arrives_whole_or_is_counted() {
     let sequence: Vec<_> = packets.iter().map(|packet| packet.header.sequence).collect();
     assert_eq!(sequence, (0..packets.len() as u32).collect::<Vec<_>>(), "no gap");
     assert!(packets.iter().all(|packet| packet.header.sent_unix_ns > spans[0].start_time_unix_nano));
+}
+
+#[test]
+fn what_is_open_shows_before_anything_has_ended() {
+    let (_turn, folder) = (turn(), tempfile::tempdir().unwrap());
+    let socket = folder.path().join("sock");
+    let first = Daemon::start(&socket);
+    let _guard = client(&socket);
+    let call = ACME.call("authorize");
+    let request = Span::builder("GET").client().peer("api.other.example", Some(443)).start();
+    let attempt = Span::builder("POST").client().peer("api.acme.example", None);
+    let attempt = {
+        let _in_call = call.enter();
+        attempt.start()
+    };
+    wait_until("both show", || {
+        first.open_calls() == ["Provider(\"acme-bank\") authorize", "Address(\"api.other.example\", 443) "]
+    });
+    let hello = &first.of_kind(Kind::Hello)[0];
+    let hello = Hello::decode(&hello.payload).unwrap();
+    assert_eq!((hello.pid, hello.page_slots as usize), (std::process::id(), SLOTS_RUST));
+    assert!(hello.resource.windows(4).any(|bytes| bytes == b"shop"));
+    drop(first);
+    let second = Daemon::start(&socket);
+    wait_until("they show to the next daemon as well", || second.open_calls().len() == 2);
+    drop(attempt);
+    drop(request);
+    call.ok();
+    assert!(second.open_calls().is_empty(), "at once, though no span was sent yet");
+}
+
+#[test]
+fn what_was_dropped_is_reported_to_the_daemon() {
+    let (_turn, folder) = (turn(), tempfile::tempdir().unwrap());
+    let socket = folder.path().join("sock");
+    let guard = spanmill::builder().socket(&socket).hold(Duration::ZERO).init().unwrap();
+    call_many(10);
+    wait_until("ten spans are dropped", || spanmill::stats().dropped.by(Reason::NoDaemon) == 10);
+    let daemon = Daemon::start(&socket);
+    wait_until("somebody is connected", || !daemon.of_kind(Kind::Hello).is_empty());
+    drop(guard);
+    wait_until("the counters came", || !daemon.of_kind(Kind::Counters).is_empty());
+    let packets = daemon.of_kind(Kind::Counters);
+    let told = packets.iter().flat_map(|packet| ClientCounters::decode(&packet.payload).unwrap().dropped);
+    assert_eq!(told.collect::<Vec<_>>(), [("no_daemon", 10)]);
 }
 
 #[test]

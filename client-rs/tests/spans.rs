@@ -58,7 +58,7 @@ fn a_request_and_its_call_arrive_as_a_tree() {
     let log = &call.events[0];
     assert_eq!((log.name.as_str(), tag(&log.attributes, "code").as_deref()), ("response", Some("5")));
     assert!((call.start_time_unix_nano..=call.end_time_unix_nano).contains(&log.time_unix_nano));
-    let resource = daemon.packets()[0].request().resource_spans[0].resource.clone().unwrap();
+    let resource = daemon.requests()[0].resource_spans[0].resource.clone().unwrap();
     assert_eq!(tag(&resource.attributes, "service.name").as_deref(), Some("shop"));
     assert_eq!(tag(&resource.attributes, "team").as_deref(), Some("payments"));
     assert!(tag(&resource.attributes, "host.name").is_some());

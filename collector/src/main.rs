@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use spanmill_collector::command::{check, demo, explain, load, mask, run};
+use spanmill_collector::command::{check, demo, explain, load, mask, run, scan};
 
 /// Knows within seconds which external provider is slow, failing or hanging.
 #[derive(Debug, Parser)]
@@ -21,6 +21,7 @@ enum Command {
     Explain(explain::Explain),
     Load(load::Load),
     Mask(mask::Mask),
+    Scan(scan::Scan),
 }
 
 /// `EX_USAGE` of sysexits.h: what the operator wrote can't be used.
@@ -62,6 +63,15 @@ fn main() -> ExitCode {
             mask::Error::Io(error) => (1, error.to_string()),
             other => (USAGE, other.to_string()),
         }),
+        Command::Scan(scan) => {
+            return match scan.run() {
+                Ok(found) => ExitCode::from(u8::from(found)),
+                Err(error) => {
+                    eprintln!("spanmill: {error}");
+                    ExitCode::from(USAGE)
+                }
+            };
+        }
         Command::Load(load) => load.run().map_err(|error| (1, error.to_string())),
     };
     match ended {

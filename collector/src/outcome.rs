@@ -3,6 +3,7 @@
 //! Whatever is not kept is counted here by reason. One set per process, handed in; never global.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use spanmill_mask::{Report, Rule};
 
@@ -77,6 +78,8 @@ pub struct Outcomes {
     /// Spans cut out of accepted requests because their ids are not valid.
     invalid_spans: AtomicU64,
     masked: [AtomicU64; Rule::ALL.len()],
+    /// The operator's masking rules by name, also those that a reload took away: counters never go back.
+    user_rules: Mutex<Vec<(String, Arc<AtomicU64>)>>,
 }
 
 impl Outcomes {
@@ -95,7 +98,20 @@ impl Outcomes {
         self.invalid_spans.fetch_add(spans, Ordering::Relaxed);
     }
 
-    /// The masking rules hit as `report` says.
+    /// The counters of the operator's own rules, in the order of `names`.
+    pub fn user_rules<'a>(&self, names: impl Iterator<Item = &'a str>) -> Vec<Arc<AtomicU64>> {
+        let mut rules = self.user_rules.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counter = |name: &str| match rules.iter().find(|(known, _)| known == name) {
+            Some((_, counter)) => Arc::clone(counter),
+            None => {
+                rules.push((name.to_owned(), Arc::default()));
+                Arc::clone(&rules.last().expect("it was just pushed").1)
+            }
+        };
+        names.map(&mut counter).collect()
+    }
+
+    /// The built-in masking rules hit as `report` says; those of the operator are counted where they were compiled.
     pub fn masked(&self, report: &Report) {
         for (counter, hits) in self.masked.iter().zip(report.hits) {
             if hits > 0 {
@@ -121,7 +137,12 @@ impl Outcomes {
         self.invalid_spans.load(Ordering::Relaxed)
     }
 
-    pub fn masked_by(&self, rule: Rule) -> u64 {
-        self.masked[rule as usize].load(Ordering::Relaxed)
+    /// Hits by rule; those of the operator as `user:NAME`, and as `user` where there is none.
+    pub fn masked_by_rule(&self) -> Vec<(String, u64)> {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let user = self.user_rules.lock().unwrap_or_else(PoisonError::into_inner);
+        let built_in = Rule::ALL.into_iter().filter(|rule| *rule != Rule::User || user.is_empty());
+        let built_in = built_in.map(|rule| (rule.name().to_owned(), count(&self.masked[rule as usize])));
+        built_in.chain(user.iter().map(|(name, hits)| (format!("user:{name}"), count(hits)))).collect()
     }
 }

@@ -94,7 +94,12 @@ impl Pipeline {
             reload: reload.clone(),
         };
         let server = expose::start(&config.expose, page, sources)?;
-        let path = Path { masking, journal: journal.clone(), outcomes: Arc::clone(&outcomes) };
+        let path = Path {
+            masking,
+            journal: journal.clone(),
+            rollup: rollup.clone(),
+            outcomes: Arc::clone(&outcomes),
+        };
         let receiver = receive::start(config.receive, &path, clock, &outcomes)?;
         Ok(Pipeline { receiver, journal, rollup, store, destinations, server, draining, reload })
     }
@@ -166,14 +171,18 @@ fn reloading(
 struct Path {
     masking: Masking,
     journal: Journal,
+    rollup: Rollup,
     outcomes: Arc<Outcomes>,
 }
 
 impl Sink for Path {
     async fn accept(&self, batch: ReceivedBatch) -> Result<Accepted, Refusal> {
-        let Masked { batch, rejected_spans } = self.masking.apply(batch).map_err(|malformed| {
+        let Masked { batch, notices, rejected_spans } = self.masking.apply(batch).map_err(|malformed| {
             Refusal::Malformed(format!("the body is not an OTLP trace export request: {malformed}"))
         })?;
+        if let Some(notices) = notices {
+            self.rollup.notices(&notices);
+        }
         if batch.spans() > 0 {
             self.journal.append(batch).await.map_err(refusal)?;
         }

@@ -20,8 +20,9 @@ pub(crate) struct Classes {
 pub(crate) const BLOCK: usize = 64;
 
 /// Bytes to look at one by one: `:` `=` `<` `@` end or start a key, a tag or an address; `_` `I` `J` `b` `B` are
-/// rare and one of them is in every literal; `\` `%` `&` and the first bytes of non-ASCII digits can hide something.
-/// `?` `Z` `]` cost nothing to look at and come along, because they share their halves with others.
+/// rare and one of them is in every literal; `[` and `(` open lists; `\` `%` `&` and the first bytes of non-ASCII
+/// digits can hide something. `?` `Y` `Z` `]` cost nothing to look at and come along, because they share their halves
+/// with others.
 #[cfg(any(test, not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little")))))]
 fn is_special(b: u8) -> bool {
     matches!(
@@ -41,7 +42,10 @@ fn is_special(b: u8) -> bool {
             | 0xdb
             | 0xe0
             | 0xef
+            | b'['
+            | b'('
             | b'?'
+            | b'Y'
             | b'Z'
             | b']'
     )
@@ -91,7 +95,9 @@ pub(crate) mod sse2 {
         let key = or(or(is(b':'), is(b'@')), or(is(b'='), is(b'<')));
         let literal = or(or(is(b'_'), either(0x20, b'b')), or(is(b'I'), is(b'J')));
         let veil = or(or(is(b'\\'), is(b'%')), or(is(b'&'), or(either(2, 0xdb), or(is(0xe0), is(0xef)))));
-        or(or(key, literal), or(veil, or(is(b'?'), or(is(b'Z'), is(b']')))))
+        let list = or(is(b'['), is(b'('));
+        let idle = or(or(is(b'?'), is(b'Y')), or(is(b'Z'), is(b']')));
+        or(or(key, literal), or(veil, or(list, idle)))
     }
 
     #[target_feature(enable = "sse2")]
@@ -122,11 +128,11 @@ pub(crate) mod sse2 {
 mod table {
     pub(super) const DIGIT: u8 = 0x80; // 3, 0–9
     pub(super) const DASH: u8 = 0x40; // 2, d
-    const PERCENT: u8 = 0x20; // 2, 5 6
+    const PERCENT: u8 = 0x20; // 2, 5 6 8
     const MARKS: u8 = 0x10; // 3 5, a c d f
     const CAPITALS: u8 = 0x08; // 4, 0 2 9 a
     const SMALL_B: u8 = 0x04; // 6, 2
-    const ARABIC: u8 = 0x02; // d, 9 b
+    const ARABIC: u8 = 0x02; // 5 d, 9 b
     const WIDE: u8 = 0x01; // e, 0 f
     pub(super) const SPECIAL: u8 = PERCENT | MARKS | CAPITALS | SMALL_B | ARABIC | WIDE;
 
@@ -139,7 +145,7 @@ mod table {
         DIGIT | PERCENT,
         DIGIT | PERCENT,
         DIGIT,
-        DIGIT,
+        DIGIT | PERCENT,
         DIGIT | CAPITALS | ARABIC,
         MARKS | CAPITALS,
         ARABIC,
@@ -149,8 +155,24 @@ mod table {
         MARKS | WIDE,
     ];
 
-    pub(super) const HIGH: [u8; 16] =
-        [0, 0, DASH | PERCENT, DIGIT | MARKS, CAPITALS, MARKS, SMALL_B, 0, 0, 0, 0, 0, 0, ARABIC, WIDE, 0];
+    pub(super) const HIGH: [u8; 16] = [
+        0,
+        0,
+        DASH | PERCENT,
+        DIGIT | MARKS,
+        CAPITALS,
+        MARKS | ARABIC,
+        SMALL_B,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        ARABIC,
+        WIDE,
+        0,
+    ];
 }
 
 #[cfg(target_arch = "x86_64")]

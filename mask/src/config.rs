@@ -7,7 +7,7 @@ pub struct Config {
     pub pan: PanOutput,
     /// Exact keys that are treated as sensitive beside the built-in ones; case and `_ - .` do not matter.
     pub keys_add: Vec<String>,
-    /// Exact attribute keys whose values stay as they are; never honoured for sensitive authentication data.
+    /// Exact keys whose values stay as they are, of attributes and inside texts; never honoured for sensitive authentication data.
     pub keep_keys: Vec<String>,
     /// Whether the part before the `@` of an e-mail address is removed.
     pub email: bool,
@@ -79,6 +79,14 @@ pub enum ConfigError {
         name: String,
         /// What is wrong with its pattern.
         why: String,
+    },
+    /// A rule's name cannot be shown in a metric, or is taken.
+    #[error("mask.rule {name:?}: {why}")]
+    RuleName {
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        why: &'static str,
     },
     /// There are too many rules.
     #[error("mask.rule: {given} rules, at most {max} are compiled; words go into keys_add")]

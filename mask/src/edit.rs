@@ -16,27 +16,28 @@ pub(crate) struct Edit {
     pub put: Vec<u8>,
     /// Where in the text the quote stands that goes around `put`: a JSON number becomes a JSON string.
     pub quote: Option<Range<usize>>,
+    /// Which of the operator's rules it was.
+    pub user: Option<u8>,
 }
 
 impl Edit {
     /// Replaces `start..end` by [`MASKED`].
     pub(crate) fn remove(start: usize, end: usize, rule: Rule) -> Edit {
-        Edit { start, end, rule, put: MASKED.to_vec(), quote: None }
+        Edit { start, end, rule, put: MASKED.to_vec(), quote: None, user: None }
     }
 }
 
 /// Applies all edits at once; `None` when there are none. Edits that overlap become one removal of their union.
-pub(crate) fn rewrite(text: &[u8], mut edits: Vec<Edit>, report: &mut Report) -> Option<Vec<u8>> {
+pub(crate) fn rewrite(text: &[u8], edits: Vec<Edit>, report: &mut Report) -> Option<Vec<u8>> {
     if edits.is_empty() {
         return None;
     }
-    // The longer first where two start together, so that a contained edit always follows its container.
-    edits.sort_by(|a, b| a.start.cmp(&b.start).then(b.end.cmp(&a.end)));
-    edits.dedup_by(|next, kept| merge(kept, next));
+    let edits = merged(edits);
     let mut out = Vec::with_capacity(text.len() + edits.len() * MASKED.len());
     let mut copied = 0;
     for edit in &edits {
         report.count(edit.rule);
+        edit.user.inspect(|&index| report.count_user(index));
         out.extend_from_slice(&text[copied..edit.start]);
         let quote = edit.quote.clone().map_or(&[][..], |range| &text[range]);
         out.extend_from_slice(quote);
@@ -46,6 +47,14 @@ pub(crate) fn rewrite(text: &[u8], mut edits: Vec<Edit>, report: &mut Report) ->
     }
     out.extend_from_slice(&text[copied..]);
     Some(out)
+}
+
+/// The edits in ascending order and apart.
+pub(crate) fn merged(mut edits: Vec<Edit>) -> Vec<Edit> {
+    // The longer first where two start together, so that a contained edit always follows its container.
+    edits.sort_by(|a, b| a.start.cmp(&b.start).then(b.end.cmp(&a.end)));
+    edits.dedup_by(|next, kept| merge(kept, next));
+    edits
 }
 
 /// Takes `next` into `kept` when they overlap; says whether it did.
@@ -78,25 +87,27 @@ mod tests {
 
     #[test]
     fn overlapping_edits_become_one_removal() {
-        let keep = Edit { start: 2, end: 6, rule: Rule::Pan, put: b"****".to_vec(), quote: None };
+        let keep = Edit { start: 2, end: 6, rule: Rule::Pan, put: b"****".to_vec(), quote: None, user: None };
         assert_eq!(edited("abcdefghij", vec![Edit::remove(4, 8, Rule::Key), keep]), "ab[masked]ij");
     }
 
     #[test]
     fn a_secret_inside_a_card_number_is_not_shown() {
-        let shown = Edit { start: 2, end: 8, rule: Rule::Pan, put: b"cd**gh".to_vec(), quote: None };
+        let shown =
+            Edit { start: 2, end: 8, rule: Rule::Pan, put: b"cd**gh".to_vec(), quote: None, user: None };
         assert_eq!(edited("abcdefghij", vec![shown, Edit::remove(6, 8, Rule::Key)]), "ab[masked]ij");
     }
 
     #[test]
     fn an_edit_inside_another_is_swallowed() {
-        let inner = Edit { start: 3, end: 5, rule: Rule::Pan, put: b"**".to_vec(), quote: None };
+        let inner = Edit { start: 3, end: 5, rule: Rule::Pan, put: b"**".to_vec(), quote: None, user: None };
         assert_eq!(edited("abcdefghij", vec![inner, Edit::remove(2, 8, Rule::Key)]), "ab[masked]ij");
     }
 
     #[test]
     fn of_two_edits_of_one_range_the_removal_wins() {
-        let shown = Edit { start: 2, end: 8, rule: Rule::Pan, put: b"cd**gh".to_vec(), quote: None };
+        let shown =
+            Edit { start: 2, end: 8, rule: Rule::Pan, put: b"cd**gh".to_vec(), quote: None, user: None };
         assert_eq!(edited("abcdefghij", vec![shown, Edit::remove(2, 8, Rule::Key)]), "ab[masked]ij");
     }
 }

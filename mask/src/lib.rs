@@ -26,18 +26,18 @@
 //! Keys are compared by their last segments, exactly, never by substring: `card.cvv` and `cardCvv` are `cvv`,
 //! `cvvResult` and `shipping` are nothing. Inside texts they are found in JSON at any depth of escaping, forms and
 //! queries, headers, XML elements and attributes, multipart forms, DSNs, PHP's `print_r`, `var_dump`,
-//! `var_export` and `serialize`, debug output of Rust, Go, Python and Ruby, SQL comparisons, command lines, and as pairs of a `name`
-//! and a `value`. `true`, `false`, `null`, empty and redacted values stay.
+//! `var_export` and `serialize`, debug output of Rust, Go, Python and Ruby, YAML, SQL comparisons and the columns of an
+//! `INSERT`, command lines, fields of ISO 8583, and as pairs of a `name` and a `value`. `true`, `false`, `null`, empty and
+//! redacted values, placeholders and words about the value (`token: expired`) stay.
 //!
 //! Digits of other scripts, `\u0034`, `%22…%3A` and `&quot;` are seen through: such a text is decoded and looked at
-//! a second time. JSON stays JSON (a masked number becomes a string), XML stays XML, UTF-8 stays UTF-8, and masking
+//! a second time. Base64 of JSON objects and of XML is masked inside and encoded again. JSON stays JSON (a masked number becomes a string), XML stays XML, UTF-8 stays UTF-8, and masking
 //! twice is masking once.
 //!
 //! # What is not
 //!
-//! Names, postal addresses and phone numbers; base64 and compressed bodies; ISO 8583 messages; encrypted data; the
-//! columns of an `INSERT` (only a card number among its values is found); a CVV or a password without a key beside
-//! it; 13 digits without a card number key (EAN, milliseconds) and numbers that start with 1; digits behind
+//! Names, postal addresses and phone numbers; compressed bodies and other base64; binary ISO 8583 messages; encrypted data;
+//! a CVV or a password without a key beside it; 13 digits without a card number key (EAN, milliseconds) and numbers that start with 1; digits behind
 //! `digit.` (fractions) and inside hexadecimal text of 24 characters or more, unless chip tags 5A or 57 announce them.
 //! About one random number in 25 that has 16 digits is taken for a card: keep such ids by [`Config::keep_keys`].
 //!
@@ -53,14 +53,17 @@
 
 #![warn(missing_docs)]
 
+mod base64;
 mod classify;
 mod config;
 mod edit;
 mod issuers;
+mod kept;
 mod masker;
 mod names;
 mod pass;
 mod place;
+mod placeholder;
 mod report;
 mod rules;
 mod scan;
@@ -70,4 +73,4 @@ mod veil;
 
 pub use config::{Config, ConfigError, PanOutput, UserRule};
 pub use masker::{Key, Masker};
-pub use report::{Report, Rule};
+pub use report::{Hit, Report, Rule};

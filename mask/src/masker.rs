@@ -2,15 +2,16 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, PanOutput};
 use crate::edit::{self, Edit, MASKED};
+use crate::kept;
 use crate::names::{Class, Names};
 use crate::pass::{Options, Pass};
-use crate::report::{Report, Rule};
+use crate::report::{Hit, Report, Rule};
 use crate::rules::pan;
 use crate::rules::user::UserRules;
 use crate::scan::{Suspect, suspects};
-use crate::veil::unveil;
+use crate::veil::{Unveiled, unveil};
 
 /// What an attribute key says of its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -21,6 +22,8 @@ pub enum Key {
     Pan,
     /// The whole value is removed.
     Sensitive,
+    /// A number of another kind is expected, such as a merchant's: one that only a rare card could have is none.
+    Number,
     /// The operator keeps this value as it is; only sensitive authentication data inside is removed all the same.
     Keep,
 }
@@ -30,6 +33,8 @@ pub enum Key {
 pub struct Masker {
     config: Config,
     names: Names,
+    /// Keys of numbers that are no card's.
+    numbers: Names,
     rules: Option<UserRules>,
 }
 
@@ -48,6 +53,17 @@ const CANDIDATE_STEP: usize = 8;
 /// From 2⁵³ on not every integer is a double, and the digits are no longer the sender's.
 const DOUBLE_EXACT_END: f64 = 9_007_199_254_740_992.0;
 
+impl Key {
+    /// What counts for a value under this key, where the key around it says `outer`: a secret list holds secrets.
+    pub fn within(self, outer: Key) -> Key {
+        match self {
+            Key::Plain => outer,
+            Key::Number if outer != Key::Plain => outer,
+            key => key,
+        }
+    }
+}
+
 impl Masker {
     /// All rules at their defaults.
     pub fn standard() -> Masker {
@@ -56,13 +72,19 @@ impl Masker {
 
     /// Compiles `config`; the error names the entry that cannot be used.
     pub fn new(config: Config) -> Result<Masker, ConfigError> {
-        let names = Names::new(&config.keys_add)?;
+        let mut names = Names::new(&config.keys_add)?;
+        names.tightens = config.pan != PanOutput::First6Last4;
         let sad = |key: &&String| names.class(key.as_bytes()) == Some(Class::Sad);
         if let Some(key) = config.keep_keys.iter().find(sad) {
             return Err(ConfigError::KeptSecret(key.clone()));
         }
         let rules = UserRules::new(&config.rules)?;
-        Ok(Masker { config, names, rules })
+        Ok(Masker { config, names, numbers: Names::of_numbers(), rules })
+    }
+
+    /// The names of the operator's rules, in the order of [`Report::user_hits`].
+    pub fn user_rules(&self) -> impl Iterator<Item = &str> {
+        self.config.rules.iter().map(|rule| rule.name.as_str())
     }
 
     /// What `key` says of its value.
@@ -73,7 +95,8 @@ impl Masker {
             return Key::Keep;
         }
         match self.names.class(key) {
-            None | Some(Class::Label | Class::Harmless) => Key::Plain,
+            None if self.numbers.class(key).is_some() => Key::Number,
+            None | Some(Class::Label | Class::Number | Class::Harmless) => Key::Plain,
             Some(Class::Pan) => Key::Pan,
             Some(Class::Sad | Class::Credential | Class::Header) => Key::Sensitive,
         }
@@ -81,19 +104,28 @@ impl Masker {
 
     /// Appends to `offsets`, ascending, where in `message` something may be a secret.
     ///
-    /// `message` is any bytes, usually a whole encoded request: one scan of it costs a fraction of one scan per
-    /// string. There are no false negatives: a string without an offset inside it, under a [`Key::Plain`] key,
+    /// `message` is an encoded request, or one text: one scan of it costs a fraction of one scan per string. There are no false negatives: a string without an offset inside it, under a [`Key::Plain`] key,
     /// is what [`Masker::text`] would return unchanged. What lies behind the first 4 GiB has no offset to name it
     /// by and must be given to `text` string by string.
     pub fn candidates(&self, message: &[u8], offsets: &mut Vec<u32>) {
+        let first = offsets.len();
+        // A rule that fails here must not let anything through either: then all is looked at, string by string.
+        if catch_unwind(AssertUnwindSafe(|| self.scan(message, offsets))).is_err() {
+            offsets.truncate(first);
+            offsets.extend((0..message.len()).map_while(|at| u32::try_from(at).ok()));
+        }
+    }
+
+    fn scan(&self, message: &[u8], offsets: &mut Vec<u32>) {
         let first = offsets.len();
         let mut push = |at: usize| offsets.extend(u32::try_from(at).ok());
         suspects(message, &self.names, |suspect| match suspect {
             // Digits around a string (its length may look like one) can make its run longer at either end.
             Suspect::Run { start, end } => (start..end).step_by(CANDIDATE_STEP).for_each(&mut push),
-            Suspect::Groups { first_end } => push(first_end - 1),
+            Suspect::Groups { first_end } | Suspect::Shortened(first_end) => push(first_end - 1),
             Suspect::Separator(at)
             | Suspect::Tag(at)
+            | Suspect::Bracket(at)
             | Suspect::At(at)
             | Suspect::Flag(at)
             | Suspect::Pem(at)
@@ -133,17 +165,31 @@ impl Masker {
     }
 
     fn pass(&self, key: Key, text: &[u8], report: &mut Report) -> Option<Vec<u8>> {
+        edit::rewrite(text, self.edits_under(key, text), report)
+    }
+
+    fn edits_under(&self, key: Key, text: &[u8]) -> Vec<Edit> {
         match key {
             Key::Keep => {
                 let mut edits = self.edits(text, None);
                 edits.retain(|edit| matches!(edit.rule, Rule::Sad | Rule::Track));
-                edit::rewrite(text, edits, report)
+                edits
             }
-            Key::Sensitive => removed(text, report),
-            Key::Pan => edit::rewrite(text, self.edits(text, self.announced(text)), report),
-            Key::Plain if text.len() < TEXT_LEN_MIN && self.rules.is_none() => None,
-            Key::Plain => edit::rewrite(text, self.edits(text, None), report),
+            Key::Sensitive => removed(text),
+            Key::Pan => self.edits(text, self.announced(text)),
+            Key::Number if pan::is_rare(text) => Vec::new(),
+            Key::Plain | Key::Number if text.len() < TEXT_LEN_MIN && self.rules.is_none() => Vec::new(),
+            Key::Plain | Key::Number => self.edits(text, None),
         }
+    }
+
+    /// Where in a text or byte value there is something to mask: for an audit that must say so, and mask nothing.
+    pub fn hits(&self, key: Key, text: &[u8]) -> Vec<Hit> {
+        let found = catch_unwind(AssertUnwindSafe(|| edit::merged(self.edits_under(key, text))));
+        found.map_or_else(
+            |_| vec![Hit { range: 0..text.len(), rule: Rule::Error, masked: MASK_ERROR.to_vec() }],
+            |edits| edits.into_iter().map(Hit::from).collect(),
+        )
     }
 
     /// Masks an integer; `Some` = the text that takes its place.
@@ -151,7 +197,7 @@ impl Masker {
         match key {
             Key::Keep => None,
             // Shorter than any card number and not announced as one: nearly all integers.
-            Key::Plain if value < 1_000_000_000_000 && self.rules.is_none() => None,
+            Key::Plain | Key::Number if value < 1_000_000_000_000 && self.rules.is_none() => None,
             _ => self.number(key, &value.to_string(), report),
         }
     }
@@ -160,8 +206,12 @@ impl Masker {
     pub fn double(&self, key: Key, value: f64, report: &mut Report) -> Option<String> {
         match key {
             Key::Keep => None,
-            Key::Plain if self.rules.is_some() => self.number(key, &value.to_string(), report),
-            Key::Plain if !(1e12..DOUBLE_EXACT_END).contains(&value) || value.fract() != 0.0 => None,
+            Key::Plain | Key::Number if self.rules.is_some() => self.number(key, &value.to_string(), report),
+            Key::Plain | Key::Number
+                if !(1e12..DOUBLE_EXACT_END).contains(&value) || value.fract() != 0.0 =>
+            {
+                None
+            }
             _ => self.number(key, &value.to_string(), report),
         }
     }
@@ -177,21 +227,28 @@ impl Masker {
     }
 
     fn edits(&self, text: &[u8], first: Option<Edit>) -> Vec<Edit> {
-        let pass = Pass::over(text, &self.names, self.options());
+        let pass = Pass::over(text, &self.names, &self.numbers, self.options());
         let mut edits = pass.edits;
         edits.extend(first);
         edits.extend(self.rules.iter().flat_map(|rules| rules.edits(text)));
-        if pass.veiled {
-            self.veiled_edits(text, &mut edits);
+        let keep = &self.config.keep_keys;
+        edits.retain(|edit| !kept::is_kept(text, edit.start, edit.rule, keep));
+        if pass.veiled
+            && let Some(unveiled) = unveil(text)
+        {
+            self.veiled_edits(&unveiled, &mut edits);
         }
         edits
     }
 
-    /// What shows only when `text` is decoded.
-    fn veiled_edits(&self, text: &[u8], edits: &mut Vec<Edit>) {
-        let Some(unveiled) = unveil(text) else { return };
-        let pass = Pass::over(&unveiled.text, &self.names, self.options());
-        edits.extend(pass.edits.into_iter().map(|edit| Edit {
+    /// What shows only when the text is decoded: more secrets, and keys whose values are kept.
+    fn veiled_edits(&self, unveiled: &Unveiled, edits: &mut Vec<Edit>) {
+        let keep = &self.config.keep_keys;
+        let is_kept = |start: usize, rule: Rule| kept::is_kept(&unveiled.text, start, rule, keep);
+        edits.retain(|edit| !unveiled.place(edit.start).is_some_and(|start| is_kept(start, edit.rule)));
+        let pass = Pass::over(&unveiled.text, &self.names, &self.numbers, self.options());
+        let found = pass.edits.into_iter().filter(|edit| !is_kept(edit.start, edit.rule));
+        edits.extend(found.map(|edit| Edit {
             start: unveiled.source(edit.start),
             end: unveiled.source(edit.end),
             quote: edit.quote.map(|quote| unveiled.source(quote.start)..unveiled.source(quote.end)),
@@ -205,10 +262,9 @@ impl Masker {
 }
 
 /// The whole value of a sensitive key; a flag, an empty value and a value that is masked already stay.
-fn removed(text: &[u8], report: &mut Report) -> Option<Vec<u8>> {
+fn removed(text: &[u8]) -> Vec<Edit> {
     if matches!(text, b"" | b"true" | b"false" | b"null") || text == MASKED {
-        return None;
+        return Vec::new();
     }
-    report.count(Rule::Key);
-    Some(MASKED.to_vec())
+    vec![Edit::remove(0, text.len(), Rule::Key)]
 }

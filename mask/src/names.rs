@@ -20,6 +20,8 @@ pub(crate) enum Class {
     Header,
     /// Its value is the name of something, and a secret may stand beside it.
     Label,
+    /// Its value is a number of another kind, which only looks like that of a rare card.
+    Number,
     /// Looks like one of the above and is not.
     Harmless,
 }
@@ -46,6 +48,8 @@ pub(crate) struct Names {
     ends: Box<[u64; ENDS / 64]>,
     /// One bit per [`hash`] of each end of each name: a comparison stops where no name goes on.
     stems: Box<[u64; ENDS / 64]>,
+    /// Whether numbers that are masked already may show too much.
+    pub tightens: bool,
 }
 
 const ENDS: usize = 1 << 15;
@@ -56,17 +60,7 @@ const ADDED_MAX: usize = 4096;
 impl Names {
     /// The built-in names and the exact keys `added` by the operator.
     pub(crate) fn new(added: &[String]) -> Result<Names, ConfigError> {
-        let mut names = Names {
-            names: Vec::new(),
-            slots: Vec::new(),
-            ends: Box::new([0; ENDS / 64]),
-            stems: Box::new([0; ENDS / 64]),
-        };
-        for (class, list) in NAMES {
-            for name in *list {
-                names.add(name, *class, false);
-            }
-        }
+        let mut names = Names::of(|class| class != Class::Number);
         for key in added.iter().take(ADDED_MAX) {
             let letters = key.bytes().filter(u8::is_ascii_alphanumeric).count();
             match letters {
@@ -77,6 +71,29 @@ impl Names {
         }
         names.index();
         Ok(names)
+    }
+
+    /// The names of numbers that are no card's, in a table of their own: `id` ends too many keys of any text.
+    pub(crate) fn of_numbers() -> Names {
+        let mut names = Names::of(|class| class == Class::Number);
+        names.index();
+        names
+    }
+
+    fn of(is_wanted: impl Fn(Class) -> bool) -> Names {
+        let mut names = Names {
+            names: Vec::new(),
+            slots: Vec::new(),
+            ends: Box::new([0; ENDS / 64]),
+            stems: Box::new([0; ENDS / 64]),
+            tightens: false,
+        };
+        for (class, list) in NAMES.iter().filter(|(class, _)| is_wanted(*class)) {
+            for name in *list {
+                names.add(name, *class, false);
+            }
+        }
+        names
     }
 
     fn add(&mut self, name: &str, class: Class, whole: bool) {
@@ -237,7 +254,7 @@ pub(crate) fn is_joint(b: u8) -> bool {
 fn starts_segment(text: &[u8], i: usize) -> bool {
     let Some(before) = i.checked_sub(1).map(|at| text[at]) else { return true };
     let here = text[i];
-    if !before.is_ascii_alphanumeric() || is_percent_code(&text[..i]) {
+    if !before.is_ascii_alphanumeric() || is_percent_code(&text[..i]) || is_definition(&text[..i]) {
         return true;
     }
     if !here.is_ascii_uppercase() {
@@ -250,6 +267,11 @@ fn starts_segment(text: &[u8], i: usize) -> bool {
 /// `card%5Bcvv` is `card[cvv` in a query.
 fn is_percent_code(before: &[u8]) -> bool {
     matches!(before, [.., b'%', a, b] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit())
+}
+
+/// `-Dpassword=x` defines a property.
+fn is_definition(before: &[u8]) -> bool {
+    matches!(before, [.., b'-', b'D']) && !matches!(before, [.., b, b'-', _] if b.is_ascii_alphanumeric())
 }
 
 /// Whether nothing of the same key stands before `text[i]`.

@@ -2,7 +2,10 @@
 //!
 //! Text inside a JSON string has its quotes escaped, once per level: a [`Quote`] is a quote sign with its backslashes.
 
+use std::ops::Range;
+
 use crate::edit::MASKED;
+use crate::placeholder;
 
 /// A quote sign and the number of backslashes before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,7 +153,7 @@ pub(crate) fn value(text: &[u8], from: usize, lines: bool) -> Option<Value> {
     let mut at = skip_space(text, from, lines);
     for _ in 0..WRAPPERS_MAX {
         at = match unwrapped(text, at) {
-            Some(inside) => skip_space(text, inside, false),
+            Some(inside) => skip_space(text, inside, true),
             None => break,
         };
     }
@@ -162,14 +165,46 @@ pub(crate) fn value(text: &[u8], from: usize, lines: bool) -> Option<Value> {
     }
     if let Some(quote) = Quote::at(text, at) {
         let start = at + quote.len();
-        let (end, _) = quote.close(text, start);
+        let end = dumped_end(text, at, quote).unwrap_or_else(|| quote.close(text, start).0);
         return Some(Value::Quoted { start, end });
+    }
+    if placeholder::end(text, at).is_some() {
+        return None;
     }
     match text.get(at)? {
         b'{' | b'[' => Some(Value::Nested { start: at }),
-        _ => Some(Value::Bare { start: at }),
+        _ => Some(structure(text, at).unwrap_or(Value::Bare { start: at })),
     }
 }
+
+/// The end of the string whose quote is at `at` behind `string(18) `: PHP dumps do not escape quotes, but count.
+fn dumped_end(text: &[u8], at: usize, quote: Quote) -> Option<usize> {
+    let before = text[..at].strip_suffix(b") ")?;
+    let digits = before.iter().rev().take(5).take_while(|b| b.is_ascii_digit()).count();
+    let (name, count) = before.split_at(before.len() - digits);
+    name.ends_with(b"string(").then(|| counted_end(text, at + quote.len(), count, quote))?
+}
+
+/// Where the text that starts at `start` ends, if its quote stands behind as many bytes as `count` says.
+pub(crate) fn counted_end(text: &[u8], start: usize, count: &[u8], quote: Quote) -> Option<usize> {
+    let len: usize = std::str::from_utf8(count).ok()?.parse().ok()?;
+    let end = start.checked_add(len)?;
+    let closes = quote.escapes == 0 && text.get(end) == Some(&quote.sign);
+    let stops = text.get(end + 1).is_none_or(|&b| b <= b' ' || b",;)]}\\".contains(&b));
+    (closes && stops).then_some(end)
+}
+
+/// `Inner { v: "x" }` of Rust and `main.Inner{V:"x"}` of Go: the bracket behind a type's name.
+fn structure(text: &[u8], at: usize) -> Option<Value> {
+    let is_name = |b: &&u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.');
+    let name = text[at..].iter().take(TYPE_NAME_MAX).take_while(is_name).count();
+    let start = skip_space(text, at + name, false);
+    let is_type = text[at..at + name].iter().any(u8::is_ascii_uppercase) && start <= at + name + 1;
+    (is_type && text.get(start) == Some(&b'{')).then_some(Value::Nested { start })
+}
+
+/// Longer names are no type's.
+const TYPE_NAME_MAX: usize = 48;
 
 /// Behind `Some(`, `int(`, `string(3) ` or `(string) `; dumps of arrays and objects hold keys of their own.
 fn unwrapped(text: &[u8], at: usize) -> Option<usize> {
@@ -199,8 +234,15 @@ pub(crate) fn bare_end(text: &[u8], start: usize) -> usize {
     let mut at = start;
     while let Some(&b) = text.get(at) {
         let ends = match b {
-            b'"' | b'\'' | b'`' | b'<' | b'>' | b'&' => true,
-            b'\\' => matches!(text.get(at + 1), Some(b'n' | b'r' | b't' | b'"' | b'\'' | b'\\')),
+            b'"' | b'\'' | b'`' => !is_inside_word(text, start, at..at + 1),
+            b'<' | b'>' | b'&' => true,
+            b'\\' => match Quote::at(text, at) {
+                Some(quote) if is_inside_word(text, start, at..at + quote.len()) => {
+                    at += quote.len();
+                    continue;
+                }
+                _ => matches!(text.get(at + 1), Some(b'n' | b'r' | b't' | b'"' | b'\'' | b'\\')),
+            },
             b',' | b';' | b'|' => starts_field(text, at + 1),
             b')' | b']' | b'}' => ends_field(text, at + 1),
             _ => b <= b' ' || text[at..].starts_with(b"\xc2\xa0"),
@@ -211,6 +253,13 @@ pub(crate) fn bare_end(text: &[u8], start: usize) -> usize {
         at += 1;
     }
     at
+}
+
+/// Whether the `quote` stands between letters or digits, as no quote around a text does: `pa"ss`.
+pub(crate) fn is_inside_word(text: &[u8], start: usize, quote: Range<usize>) -> bool {
+    quote.start > start
+        && text[quote.start - 1].is_ascii_alphanumeric()
+        && text.get(quote.end).is_some_and(u8::is_ascii_alphanumeric)
 }
 
 /// Letters in a field's name behind a comma; a longer one is taken for a part of the value.
@@ -258,6 +307,7 @@ pub(crate) fn is_void(value: &[u8]) -> bool {
     ];
     value.iter().all(|&b| b == b'*')
         || value.starts_with(MASKED)
+        || placeholder::is_placeholder(value)
         || words.iter().any(|word| value.eq_ignore_ascii_case(word))
 }
 

@@ -5,7 +5,7 @@
 
 use crate::classify::{self, BLOCK, Classes};
 use crate::names::{Class, Names};
-use crate::rules::{email, flag, iban, keys, literal, named, tag};
+use crate::rules::{email, flag, iban, iso8583, keys, literal, named, pair, shortened, sql, tag};
 use crate::{place, separator, veil};
 
 /// Something that may be a secret. Each position is inside of it.
@@ -15,10 +15,14 @@ pub(crate) enum Suspect {
     Run { start: usize, end: usize },
     /// Four digits or more that end here, a separator, and more groups.
     Groups { first_end: usize },
+    /// The digits that end here have stars beside them.
+    Shortened(usize),
     /// A `:` or `=` behind what may be a sensitive key.
     Separator(usize),
     /// The `<` of an element whose name may be sensitive.
     Tag(usize),
+    /// A bracket that may hold a pair of name and value, or the columns of a statement.
+    Bracket(usize),
     /// An `@` in what may be an address or behind a URL's user.
     At(usize),
     /// The name of a command-line flag starts here, behind its dashes.
@@ -128,13 +132,21 @@ impl<F: FnMut(Suspect)> Scan<'_, F> {
                     (self.found)(Suspect::Separator(at));
                 }
             }
+            b'-' if matches!(bytes.get(at + 1), Some(b'>')) => {
+                if self.is_key(at) {
+                    (self.found)(Suspect::Separator(at));
+                }
+            }
             b'_' | b'-' | b'I' | b'J' | b'b' | b'B' => {
                 if let Some(start) = literal::may_start(bytes, at) {
                     (self.found)(Suspect::Literal(start));
                 }
+                if bytes[at] == b'-' && !is_inside_word(bytes, at) {
+                    self.flag(at + 1);
+                }
             }
             b'<' => {
-                if tag::class(bytes, self.names, at).is_some() {
+                if tag::class(bytes, self.names, at).is_some() || iso8583::may_start(bytes, at) {
                     (self.found)(Suspect::Tag(at));
                 }
             }
@@ -143,7 +155,14 @@ impl<F: FnMut(Suspect)> Scan<'_, F> {
                     (self.found)(Suspect::At(at));
                 }
             }
-            b'?' | b'Z' | b']' => {}
+            b'[' | b'(' => {
+                if pair::name(bytes, self.names, at).is_some()
+                    || bytes[at] == b'(' && sql::may_start(bytes, self.names, at)
+                {
+                    (self.found)(Suspect::Bracket(at));
+                }
+            }
+            b'?' | b'Z' | b']' | b'Y' => {}
             _ => {
                 if veil::is_veil(bytes, at) {
                     (self.found)(Suspect::Veil(at));
@@ -185,6 +204,9 @@ impl<F: FnMut(Suspect)> Scan<'_, F> {
         if may_be_grouped(self.bytes, end) {
             (self.found)(Suspect::Groups { first_end: end });
         }
+        if self.names.tightens && shortened::may_be(self.bytes, end) {
+            (self.found)(Suspect::Shortened(end));
+        }
     }
 
     /// Two capitals and two digits up to `at`, or two dashes before it.
@@ -195,12 +217,21 @@ impl<F: FnMut(Suspect)> Scan<'_, F> {
             }
         } else if literal::may_be_pem(self.bytes, at) {
             (self.found)(Suspect::Pem(at));
-        } else if flag::name_end(self.bytes, at)
-            .is_some_and(|end| self.names.may_name(&self.bytes[..end]).is_some())
-        {
+        }
+    }
+
+    /// The name of a flag may start at `at`, behind a dash.
+    fn flag(&mut self, at: usize) {
+        if flag::name_end(self.bytes, at).is_some_and(|end| flag::may_be(self.bytes, self.names, at, end)) {
             (self.found)(Suspect::Flag(at));
         }
     }
+}
+
+/// Whether letters or digits stand before the dash at `at`, as in `my-token`. Two of them: one may be the length of the
+/// text that the dash begins, and the tag before a length is neither.
+fn is_inside_word(bytes: &[u8], at: usize) -> bool {
+    matches!(bytes[..at], [.., a, b] if a.is_ascii_alphanumeric() && b.is_ascii_alphanumeric())
 }
 
 /// Where the digits that end before `end` start.

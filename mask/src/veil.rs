@@ -16,6 +16,13 @@ impl Unveiled {
     pub(crate) fn source(&self, at: usize) -> usize {
         self.map[at] as usize
     }
+
+    /// Where the decoded form of the source's byte `at` starts, if one starts there.
+    pub(crate) fn place(&self, at: usize) -> Option<usize> {
+        let at = u32::try_from(at).ok()?;
+        let place = self.map.partition_point(|&source| source < at);
+        (self.map.get(place) == Some(&at)).then_some(place)
+    }
 }
 
 /// A stretch of bytes that stands for another byte, or for one of the first characters beyond ASCII.
@@ -40,8 +47,9 @@ pub(crate) fn is_veil(text: &[u8], at: usize) -> bool {
         [b'\\', b'u', b'0', b'0', a, b, ..] => a.is_ascii_hexdigit() && b.is_ascii_hexdigit(),
         // Only what makes structure: a query full of `%20` and `%2F` is common and holds no key because of them.
         [b'%', b'2', b'2', ..]
-        | [b'%', b'3', b'a' | b'A' | b'd' | b'D' | b'c' | b'C', ..]
-        | [b'%', b'4', b'0', ..] => true,
+        | [b'%', b'3', b'0'..=b'9' | b'a' | b'A' | b'd' | b'D' | b'c' | b'C', ..]
+        | [b'%', b'4', b'0', ..]
+        | [b'%', b'5', b'e' | b'E', ..] => true,
         [b'%', ..] | [b'\\', ..] => false,
         [b'&', b'q' | b'l' | b'#', ..] => entity(text, at).is_some(),
         [b'&', ..] => false,
@@ -73,6 +81,8 @@ pub(crate) fn unveil(text: &[u8]) -> Option<Unveiled> {
 fn decoded(text: &[u8], at: usize) -> Option<Veil> {
     match text[at] {
         b'\\' => escape(text, at),
+        // The space behind a colon or a comma in a form; elsewhere it may be a plus, as in base64.
+        b'+' if behind_mark(&text[..at]) => Some(Veil::byte(b' ', 1)),
         b'%' => {
             let byte = hex(*text.get(at + 1)?)? << 4 | hex(*text.get(at + 2)?)?;
             Some(Veil::byte(byte, 3))
@@ -81,6 +91,11 @@ fn decoded(text: &[u8], at: usize) -> Option<Veil> {
         0xd9 | 0xdb | 0xe0 | 0xef => script_digit(text, at),
         _ => None,
     }
+}
+
+/// Whether `:` or `,` ends `before`, as a form writes them.
+fn behind_mark(before: &[u8]) -> bool {
+    matches!(before, [.., b'%', b'3', b'A' | b'a'] | [.., b'%', b'2', b'C' | b'c'])
 }
 
 /// `\u0034`, with as many backslashes as its depth asks for.
@@ -98,18 +113,24 @@ fn escape(text: &[u8], at: usize) -> Option<Veil> {
 const ESCAPES_MAX: usize = 32;
 
 fn entity(text: &[u8], at: usize) -> Option<Veil> {
-    let entities: [(&[u8], u8); 8] = [
-        (b"&quot;", b'"'),
-        (b"&#34;", b'"'),
-        (b"&#x22;", b'"'),
-        (b"&lt;", b'<'),
-        (b"&#60;", b'<'),
-        (b"&gt;", b'>'),
-        (b"&#39;", b'\''),
-        (b"&amp;", b'&'),
-    ];
-    let (name, byte) = entities.into_iter().find(|(name, _)| text[at..].starts_with(name))?;
-    Some(Veil::byte(byte, name.len()))
+    let entities: [(&[u8], u8); 5] =
+        [(b"&quot;", b'"'), (b"&apos;", b'\''), (b"&lt;", b'<'), (b"&gt;", b'>'), (b"&amp;", b'&')];
+    if let Some((name, byte)) = entities.into_iter().find(|(name, _)| text[at..].starts_with(name)) {
+        return Some(Veil::byte(byte, name.len()));
+    }
+    numbered(text, at)
+}
+
+/// `&#61;`, `&#x3d;`: a printable character of ASCII.
+fn numbered(text: &[u8], at: usize) -> Option<Veil> {
+    let number = text[at..].strip_prefix(b"&#")?;
+    let len = number.iter().take(5).position(|&b| b == b';')?;
+    let (radix, digits) = match number[..len] {
+        [b'x' | b'X', ref digits @ ..] => (16, digits),
+        ref digits => (10, digits),
+    };
+    let byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, radix).ok()?;
+    (b' '..=b'~').contains(&byte).then_some(Veil::byte(byte, len + 3))
 }
 
 /// Fullwidth, Arabic-Indic, Persian and Devanagari digits.

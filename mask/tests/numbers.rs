@@ -123,3 +123,65 @@ fn card_numbers_in_the_data_of_a_chip_are_found_by_their_tag() {
     check("5A0A4000000000000000006F9F36", "5A0A400000*********0006F9F36");
     check("8202390057134111111111111111D25121010000012300F9F36", "820239005713411111******1111D[masked]");
 }
+
+#[test]
+fn numbers_of_other_kinds_are_no_rare_cards() {
+    let rare = "655343494930003";
+    check(rare, "655343*****0003");
+    let masker = Masker::standard();
+    assert_eq!(masker.key(b"merchant.id"), Key::Number);
+    assert_eq!(masked(Key::Number, rare), None);
+    check_clean(&format!("mid={rare} x"));
+    check_clean(&format!("{{\"merchantId\":{rare}}}"));
+    check("mid=4111111111111111", "mid=411111******1111");
+    assert!(masked(Key::Number, "4111111111111111").is_some());
+    assert_eq!(Key::Number.within(Key::Sensitive), Key::Sensitive);
+    assert_eq!(Key::Number.within(Key::Plain), Key::Number);
+}
+
+#[test]
+fn what_a_client_has_masked_is_tightened_and_never_loosened() {
+    let masker = |pan| Masker::new(Config { pan, ..Config::default() }).unwrap();
+    let (last4, full) = (masker(PanOutput::Last4), masker(PanOutput::Full));
+    let cards = [
+        "4111111111111111",
+        "4111 1111 1111 1111",
+        "4111-1111-1111-1111",
+        "378282246310005",
+        "3782 822463 10005",
+        "30569309025904",
+        "3056 930902 5904",
+        "4000000000000000006",
+        "4111%201111%201111%201111",
+        "4111\u{a0}1111\u{a0}1111\u{a0}1111",
+        "4111 - 1111 - 1111 - 1111",
+    ];
+    for shape in ["{}", "card {} declined", r#"{"n":"{}"}"#, "pan={}&x=1", "a{}b"] {
+        for card in cards {
+            let text = |card: &str| shape.replace("{}", card);
+            let by = |masker: &Masker, text: &str| {
+                let masked = masker.text(Key::Plain, text.as_bytes(), &mut Report::default());
+                masked.map_or_else(|| text.to_owned(), |masked| String::from_utf8(masked).unwrap())
+            };
+            let (loose, tight) = (by(&Masker::standard(), &text(card)), by(&last4, &text(card)));
+            assert_eq!(by(&last4, &loose), tight, "{loose}");
+            assert_eq!(by(&full, &loose), by(&full, &text(card)), "{loose}");
+            assert_eq!(by(&full, &tight), by(&full, &text(card)), "{tight}");
+            for masker in [&Masker::standard(), &last4] {
+                assert_eq!(by(masker, &by(&full, &text(card))), by(&full, &text(card)));
+            }
+            assert_eq!(by(&Masker::standard(), &tight), tight);
+        }
+    }
+    for text in [
+        "2 ** 10 = 1024",
+        "**1234**",
+        "rate 5****",
+        "411111******11",
+        "* 1111",
+        "1234 *** 5678",
+        "/* 2026 */",
+    ] {
+        assert_eq!(full.text(Key::Plain, text.as_bytes(), &mut Report::default()), None, "{text}");
+    }
+}

@@ -4,8 +4,10 @@ use proptest::prelude::*;
 use spanmill_mask::{Config, ConfigError, Key, Masker, Report, Rule, UserRule};
 
 fn with_rules(patterns: &[&str]) -> Result<Masker, ConfigError> {
+    let name = |index: usize| if index == 0 { "mine".into() } else { format!("mine-{index}") };
+    let rules = patterns.iter().enumerate();
     let rules =
-        patterns.iter().map(|pattern| UserRule { name: "mine".into(), pattern: (*pattern).into() }).collect();
+        rules.map(|(index, pattern)| UserRule { name: name(index), pattern: (*pattern).into() }).collect();
     Masker::new(Config { rules, ..Config::default() })
 }
 
@@ -62,7 +64,7 @@ fn added_keys_are_sensitive_and_kept_keys_are_left_alone() {
     assert_eq!(masker.key(b"customer.passport"), Key::Sensitive);
     assert_eq!(masker.key(b"order.id"), Key::Keep);
     assert_eq!(masker.key(b"session.id"), Key::Keep);
-    assert_eq!(masker.key(b"x.order.id"), Key::Plain);
+    assert_ne!(masker.key(b"x.order.id"), Key::Keep);
     assert_eq!(
         masked(&masker, r#"{"customerPassport":"AB1"}"#).unwrap(),
         r#"{"customerPassport":"[masked]"}"#
@@ -108,4 +110,33 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn kept_keys_are_kept_inside_texts_too() {
+    let masker = Masker::new(Config { keep_keys: vec!["order_id".into()], ..Config::default() }).unwrap();
+    for text in [
+        r#"{"order_id":4111111111111111}"#,
+        r#"{"b":"{\"order_id\":\"4111111111111111\"}"}"#,
+        "a=1&order_id=4111111111111111&b=2",
+        "p=%7B%22order_id%22%3A4111111111111111%7D",
+        "<order_id>4111111111111111</order_id>",
+    ] {
+        assert_eq!(masked(&masker, text), None, "{text}");
+    }
+    for text in [r#"{"x":4111111111111111,"order_id":1}"#, "my_order_id=4111111111111111"] {
+        assert!(masked(&masker, text).is_some(), "{text}");
+    }
+}
+
+#[test]
+fn each_rule_of_the_operator_is_counted() {
+    let rules = [("a", "aa[0-9]+"), ("b", "bb[0-9]+")];
+    let rules = rules.map(|(name, pattern)| UserRule { name: name.into(), pattern: pattern.into() });
+    let masker = Masker::new(Config { rules: rules.to_vec(), ..Config::default() }).unwrap();
+    let mut report = Report::default();
+    masker.text(Key::Plain, b"bb1 aa2 bb3", &mut report).unwrap();
+    assert_eq!(report.user_hits, [1, 2]);
+    assert_eq!(report.hits[Rule::User as usize], 3);
+    assert_eq!(masker.user_rules().collect::<Vec<_>>(), ["a", "b"]);
 }

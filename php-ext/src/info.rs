@@ -55,6 +55,8 @@ fn rows() -> Vec<(&'static str, String)> {
             Reason::TooLong => "spans dropped: too long",
             Reason::Send => "spans dropped: daemon stuck",
             Reason::Closed => "spans dropped: closed",
+            Reason::Rejected => "spans dropped: rejected",
+            Reason::Displaced => "spans dropped: displaced by failures",
         };
         (label, stats.dropped.by(reason).to_string())
     }));

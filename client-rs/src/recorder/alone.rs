@@ -1,19 +1,23 @@
 //! A recorder that its owner drives: no thread, no lock, no waiting.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use spanmill_mask::Masker;
 use spanmill_proto::local::Kind as PacketKind;
+use spanmill_proto::open_calls::SLOTS_PHP;
 
-use super::{Counters, Kind, Reason, Record, Settings, Stats, trim};
+use super::{Counters, Desk, Kind, Reason, Record, Rules, Settings, Stats, trim};
+use crate::clock::{Moment, Tick};
 use crate::context::Context;
 use crate::error::InitError;
 use crate::fork;
+use crate::open_calls::OpenCalls;
 use crate::provider::Provider;
 use crate::transport::link::{BackOff, Link, Sent};
 use crate::transport::packet::{Block, Envelope};
+use crate::transport::report::{Report, hello};
 
 /// Blocks that wait for the next flush while the daemon is slow: 256 KiB, a quarter of a send buffer.
 const WAITING_MAX: usize = 4;
@@ -26,9 +30,12 @@ const BACK_OFF: BackOff = BackOff { first: Duration::from_secs(1), most: Duratio
 #[derive(Debug)]
 pub struct Recorder {
     settings: Settings,
-    masker: &'static Masker,
+    rules: &'static Rules,
     envelope: Envelope,
+    /// What is open at this moment; `None` where the system does not allow it.
+    page: Option<Arc<OpenCalls>>,
     link: Link,
+    report: Report,
     /// Full blocks, and behind them the one that is being filled.
     blocks: VecDeque<Block>,
     spare: Block,
@@ -42,15 +49,21 @@ impl Recorder {
     /// A recorder with these settings; connects when there is something to send.
     pub fn new(settings: &Settings) -> Result<Recorder, InitError> {
         settings.check()?;
-        Ok(Recorder::with(settings.clone(), settings.masker()?))
+        Ok(Recorder::with(settings.clone(), settings.rules()?))
     }
 
-    fn with(settings: Settings, masker: &'static Masker) -> Recorder {
+    fn with(settings: Settings, rules: &'static Rules) -> Recorder {
+        let resource = settings.resource.clone().masked(&rules.masker);
+        let envelope = Envelope::new(&resource);
+        let page = OpenCalls::new(SLOTS_PHP).ok().map(Arc::new);
+        let hello = hello(&envelope, &resource, page.as_deref());
         Recorder {
-            envelope: Envelope::new(&settings.resource.clone().masked(masker)),
-            link: Link::new(&settings.socket, BACK_OFF),
+            envelope,
+            link: Link::new(&settings.socket, BACK_OFF, hello, page.clone()),
+            report: Report::default(),
+            page,
             settings,
-            masker,
+            rules,
             blocks: VecDeque::new(),
             spare: Block::default(),
             head: Vec::new(),
@@ -66,25 +79,48 @@ impl Recorder {
         if settings.resource != self.settings.resource {
             self.flush();
             self.drop_waiting(0, Reason::Send);
-            self.envelope = Envelope::new(&settings.resource.clone().masked(self.masker));
+            let resource = settings.resource.clone().masked(&self.rules.masker);
+            self.envelope = Envelope::new(&resource);
             self.settings = settings;
+            self.link.introduce(hello(&self.envelope, &resource, self.page.as_deref()));
         }
     }
 
     /// Begins a span below `parent`, or a new trace.
     pub fn start(&self, name: &str, kind: Kind, parent: Option<&Context>) -> Box<Record> {
-        Record::start(self.masker, name, kind, parent)
+        Record::start(self.desk(), name, kind, parent)
     }
 
     /// Begins a call of a provider.
     pub fn start_call(&self, provider: &Provider, operation: &str, parent: Option<&Context>) -> Box<Record> {
-        Record::start_call(self.masker, provider, operation, parent)
+        Record::call(self.desk(), provider.shared_name(), operation, parent)
+    }
+
+    /// Says where the request of a [`Kind::Client`] span goes, before it goes: the daemon sees it as open from here
+    /// on, unless a call around it shows already.
+    pub fn peer(&self, record: &mut Record, host: &str, port: Option<u16>) {
+        record.peer(self.page.as_deref(), host, port);
+    }
+
+    fn desk(&self) -> Desk<'_> {
+        Desk { rules: self.rules, page: self.page.as_deref(), now: Moment::now() }
+    }
+
+    /// Connects, if it is not connected and it is time to try: what is open shows from here on. One system call where
+    /// it is connected already. True when the daemon is there.
+    pub fn connect(&mut self) -> bool {
+        self.notice_fork(std::process::id());
+        self.link.keep().is_none()
     }
 
     /// Ends a span and keeps it for the next flush. Sends by itself only what no longer fits.
     pub fn finish(&mut self, mut record: Box<Record>) {
+        let slot = record.take_slot();
         let finished = record.finish();
-        self.notice_fork(fork::pid(finished.end));
+        // A forked child has a page of its own; the slot is one of its parent's.
+        if !self.notice_fork(fork::pid(finished.end)) {
+            self.page.iter().zip(slot).for_each(|(page, slot)| page.close(slot));
+        }
         Counters::note(&self.counters.masked, finished.masked);
         Counters::note(&self.counters.truncated, finished.truncated);
         let bytes_max = self.envelope.span_bytes_max();
@@ -102,7 +138,7 @@ impl Recorder {
         record.recycle();
     }
 
-    fn keep(&mut self, span: &[u8], now: Instant) {
+    fn keep(&mut self, span: &[u8], now: Tick) {
         let block_bytes_max = self.envelope.block_bytes_max();
         if self.blocks.back().is_some_and(|block| !block.has_room(span.len(), block_bytes_max)) {
             self.flush();
@@ -136,17 +172,29 @@ impl Recorder {
                 Sent::Down { .. } => self.drop_waiting(0, Reason::NoDaemon),
             }
         }
+        self.tell();
         true
+    }
+
+    /// Tells the daemon what was counted, at most once a second.
+    fn tell(&mut self) {
+        let stats = self.stats();
+        if let Some(payload) = self.report.due(&stats, Tick::now()).filter(|_| self.is_connected()) {
+            if self.link.send(PacketKind::Counters, &payload, &[]) == Sent::Yes {
+                self.report.told(stats);
+            }
+        }
     }
 
     /// The counters of this process.
     pub fn stats(&self) -> Stats {
-        self.counters.read(self.accepted)
+        let calls_without_slot = self.page.as_ref().map_or(0, |page| page.overflows());
+        Stats { calls_without_slot, ..self.counters.read(self.accepted) }
     }
 
     /// How long the oldest span has been waiting for a flush.
     pub fn waiting(&self) -> Option<Duration> {
-        self.blocks.front().and_then(|block| block.since).map(|since| since.elapsed())
+        self.blocks.front().and_then(|block| block.since).map(|since| Tick::now().since(since))
     }
 
     /// True in a forked child, as long as the recorder is still its parent's. What is open then belongs to
@@ -179,9 +227,11 @@ impl Recorder {
     }
 
     /// A forked child starts anew: what it inherited, its parent sends.
-    fn notice_fork(&mut self, pid: u32) {
-        if pid != self.pid {
-            *self = Recorder::with(self.settings.clone(), self.masker);
+    fn notice_fork(&mut self, pid: u32) -> bool {
+        let is_child = pid != self.pid;
+        if is_child {
+            *self = Recorder::with(self.settings.clone(), self.rules);
         }
+        is_child
     }
 }

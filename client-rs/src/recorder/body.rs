@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 
-use spanmill_mask::{Key, Masker};
+use spanmill_mask::Key;
+#[cfg(feature = "otel")]
+use spanmill_proto::otlp::link;
 use spanmill_proto::otlp::{any_value, event, key_value, span};
 use spanmill_proto::wire;
 
-use super::limits::{LOGS_MAX, NAME_BYTES_MAX, SPAN_BYTES_MAX, TAGS_MAX, VALUE_BYTES_MAX};
+use super::limits::{NAME_BYTES_MAX, Rules, SPAN_BYTES_MAX};
 use super::mask::Scrubber;
 use crate::value::Value;
 
@@ -21,12 +23,21 @@ pub(super) struct Body {
     logs: u32,
     pub(super) dropped_tags: u32,
     pub(super) dropped_logs: u32,
+    pub(super) dropped_links: u32,
 }
 
 impl Body {
-    pub(super) fn new(masker: &'static Masker, mut bytes: Vec<u8>) -> Body {
+    pub(super) fn new(rules: &'static Rules, mut bytes: Vec<u8>) -> Body {
         bytes.clear();
-        Body { bytes, scrubber: Scrubber::new(masker), tags: 0, logs: 0, dropped_tags: 0, dropped_logs: 0 }
+        Body {
+            bytes,
+            scrubber: Scrubber::new(rules),
+            tags: 0,
+            logs: 0,
+            dropped_tags: 0,
+            dropped_logs: 0,
+            dropped_links: 0,
+        }
     }
 
     /// Field `number` as masked text: a name, a status message.
@@ -35,30 +46,9 @@ impl Body {
         wire::put_bytes(&mut self.bytes, number, &text);
     }
 
-    /// The name of a call, `provider operation`, masked as one text.
-    pub(super) fn call_name(&mut self, provider: &str, operation: &str) {
-        let mark = wire::open(&mut self.bytes, span::NAME);
-        self.bytes.extend_from_slice(provider.as_bytes());
-        self.bytes.push(b' ');
-        self.bytes.extend_from_slice(operation.as_bytes());
-        let name = mark + 1..self.bytes.len();
-        match self.scrubber.text(Key::Plain, &self.bytes[name.clone()], NAME_BYTES_MAX) {
-            // Borrowed is a beginning of what already stands there.
-            Cow::Borrowed(kept) => {
-                let end = name.start + kept.len();
-                self.bytes.truncate(end);
-            }
-            Cow::Owned(masked) => {
-                self.bytes.truncate(name.start);
-                self.bytes.extend_from_slice(&masked);
-            }
-        }
-        wire::close(&mut self.bytes, mark);
-    }
-
     /// A tag of the span.
     pub(super) fn tag(&mut self, key: &str, value: &Value<'_>) {
-        if self.tags >= TAGS_MAX || self.bytes.len() >= SPAN_BYTES_MAX {
+        if self.tags >= self.scrubber.rules().limits.tags_max || self.bytes.len() >= SPAN_BYTES_MAX {
             self.dropped_tags += 1;
             return;
         }
@@ -68,31 +58,26 @@ impl Body {
 
     /// A tag that this crate sets itself, whatever the limits say. Its key is known to be harmless.
     pub(super) fn own_tag(&mut self, key: &'static str, value: &Value<'_>) {
-        let whole = wire::open(&mut self.bytes, span::ATTRIBUTES);
-        wire::put_bytes(&mut self.bytes, key_value::KEY, key.as_bytes());
-        let mark = wire::open(&mut self.bytes, key_value::VALUE);
-        self.any_value(Key::Plain, value);
-        wire::close(&mut self.bytes, mark);
-        wire::close(&mut self.bytes, whole);
+        self.any_tag(span::ATTRIBUTES, key.as_bytes(), Key::Plain, value);
     }
 
-    /// The same text under several keys of our own, masked once.
-    pub(super) fn own_text(&mut self, keys: &[&'static str], text: &str) {
-        let text = self.scrubber.text(Key::Plain, text.as_bytes(), VALUE_BYTES_MAX);
-        let value_bytes = 1 + wire::varint_len(text.len() as u64) + text.len();
+    /// The same text under several keys of our own, masked once; gives back what was written.
+    pub(super) fn own_text<'t>(&mut self, keys: &[&'static str], text: &'t str) -> Cow<'t, [u8]> {
+        let text = self.scrubber.value(Key::Plain, text.as_bytes());
         for key in keys {
-            let whole = wire::open(&mut self.bytes, span::ATTRIBUTES);
-            wire::put_bytes(&mut self.bytes, key_value::KEY, key.as_bytes());
-            wire::put_tag(&mut self.bytes, key_value::VALUE, 2);
-            wire::put_varint(&mut self.bytes, value_bytes as u64);
-            wire::put_bytes(&mut self.bytes, any_value::STRING, &text);
-            wire::close(&mut self.bytes, whole);
+            put_tag(&mut self.bytes, span::ATTRIBUTES, key.as_bytes(), any_value::STRING, &text);
         }
+        text
+    }
+
+    /// A text of our own that holds nothing of the user's.
+    pub(super) fn own_word(&mut self, key: &'static str, word: &'static str) {
+        put_tag(&mut self.bytes, span::ATTRIBUTES, key.as_bytes(), any_value::STRING, word.as_bytes());
     }
 
     /// Opens a log; `None` when the span is full.
     pub(super) fn log(&mut self, name: &str, time_ns: u64) -> Option<Log<'_>> {
-        if self.logs >= LOGS_MAX || self.bytes.len() >= SPAN_BYTES_MAX {
+        if self.logs >= self.scrubber.rules().limits.logs_max || self.bytes.len() >= SPAN_BYTES_MAX {
             self.dropped_logs += 1;
             return None;
         }
@@ -100,17 +85,49 @@ impl Body {
         let mark = wire::open(&mut self.bytes, span::EVENTS);
         wire::put_fixed64(&mut self.bytes, event::TIME, time_ns);
         self.text(event::NAME, name, NAME_BYTES_MAX);
-        Some(Log { body: self, mark, tags: 0, dropped_tags: 0 })
+        Some(Log { body: self, mark, field: event::ATTRIBUTES, tags: 0, dropped_tags: 0 })
+    }
+
+    /// Opens a link to another span; `None` when the span is full. Links count as logs do.
+    #[cfg(feature = "otel")]
+    pub(super) fn link(&mut self, to: &crate::Context) -> Option<Log<'_>> {
+        if self.logs >= self.scrubber.rules().limits.logs_max || self.bytes.len() >= SPAN_BYTES_MAX {
+            self.dropped_links += 1;
+            return None;
+        }
+        self.logs += 1;
+        let mark = wire::open(&mut self.bytes, span::LINKS);
+        wire::put_bytes(&mut self.bytes, link::TRACE_ID, &to.trace_id.0);
+        wire::put_bytes(&mut self.bytes, link::SPAN_ID, &to.span_id.0);
+        if let Some(state) = to.tracestate() {
+            wire::put_bytes(&mut self.bytes, link::TRACE_STATE, state.as_bytes());
+        }
+        Some(Log { body: self, mark, field: link::ATTRIBUTES, tags: 0, dropped_tags: 0 })
     }
 
     fn key_value(&mut self, field: u32, key: &str, value: &Value<'_>) {
         let class = self.scrubber.key(key);
-        let whole = wire::open(&mut self.bytes, field);
         if is_suspicious(key) {
-            self.text(key_value::KEY, key, NAME_BYTES_MAX);
+            let key = self.scrubber.text(Key::Plain, key.as_bytes(), NAME_BYTES_MAX);
+            self.any_tag(field, &key, class, value);
         } else {
-            wire::put_bytes(&mut self.bytes, key_value::KEY, key.as_bytes());
+            self.any_tag(field, key.as_bytes(), class, value);
         }
+    }
+
+    /// A tag whose lengths are known before it is written, for text; else by way of [`wire::close`].
+    fn any_tag(&mut self, field: u32, key: &[u8], class: Key, value: &Value<'_>) {
+        let text = match value {
+            Value::Text(text) => Some((any_value::STRING, text.as_bytes())),
+            Value::Bytes(bytes) => Some((any_value::BYTES, *bytes)),
+            _ => None,
+        };
+        if let Some((number, text)) = text {
+            let text = self.scrubber.value(class, text);
+            return put_tag(&mut self.bytes, field, key, number, &text);
+        }
+        let whole = wire::open(&mut self.bytes, field);
+        wire::put_bytes(&mut self.bytes, key_value::KEY, key);
         let mark = wire::open(&mut self.bytes, key_value::VALUE);
         self.any_value(class, value);
         wire::close(&mut self.bytes, mark);
@@ -135,14 +152,14 @@ impl Body {
     }
 
     fn masked(&mut self, class: Key, field: u32, bytes: &[u8]) {
-        let masked = self.scrubber.text(class, bytes, VALUE_BYTES_MAX);
+        let masked = self.scrubber.value(class, bytes);
         wire::put_bytes(&mut self.bytes, field, &masked);
     }
 
     fn list(&mut self, class: Key, values: &[Value<'_>]) {
         let mark = wire::open(&mut self.bytes, any_value::ARRAY);
         for value in values.iter().filter(|value| !matches!(value, Value::List(_))) {
-            if self.bytes.len() - mark >= VALUE_BYTES_MAX {
+            if self.bytes.len() - mark >= self.scrubber.rules().limits.value_bytes_max {
                 self.scrubber.truncated += 1;
                 break;
             }
@@ -152,6 +169,24 @@ impl Body {
         }
         wire::close(&mut self.bytes, mark);
     }
+}
+
+/// A `KeyValue` with text or bytes, as field `field`.
+#[inline]
+fn put_tag(out: &mut Vec<u8>, field: u32, key: &[u8], number: u32, value: &[u8]) {
+    let value_bytes = 1 + wire::varint_len(value.len() as u64) + value.len();
+    let tag_bytes = 1
+        + wire::varint_len(key.len() as u64)
+        + key.len()
+        + 1
+        + wire::varint_len(value_bytes as u64)
+        + value_bytes;
+    wire::put_tag(out, field, 2);
+    wire::put_varint(out, tag_bytes as u64);
+    wire::put_bytes(out, key_value::KEY, key);
+    wire::put_tag(out, key_value::VALUE, 2);
+    wire::put_varint(out, value_bytes as u64);
+    wire::put_bytes(out, number, value);
 }
 
 fn is_suspicious(key: &str) -> bool {
@@ -164,6 +199,8 @@ fn is_suspicious(key: &str) -> bool {
 pub struct Log<'b> {
     body: &'b mut Body,
     mark: usize,
+    /// The field that holds its tags.
+    field: u32,
     tags: u32,
     dropped_tags: u32,
 }
@@ -171,11 +208,13 @@ pub struct Log<'b> {
 impl Log<'_> {
     /// Adds a tag to the log.
     pub fn tag<'v>(mut self, key: &str, value: impl Into<Value<'v>>) -> Self {
-        if self.tags >= TAGS_MAX || self.body.bytes.len() >= SPAN_BYTES_MAX {
+        if self.tags >= self.body.scrubber.rules().limits.log_tags_max
+            || self.body.bytes.len() >= SPAN_BYTES_MAX
+        {
             self.dropped_tags += 1;
         } else {
             self.tags += 1;
-            self.body.key_value(event::ATTRIBUTES, key, &value.into());
+            self.body.key_value(self.field, key, &value.into());
         }
         self
     }
@@ -186,7 +225,8 @@ impl Drop for Log<'_> {
     fn drop(&mut self) {
         if self.dropped_tags > 0 {
             let dropped = u64::from(self.dropped_tags);
-            wire::put_uint(&mut self.body.bytes, event::DROPPED_ATTRIBUTES_COUNT, dropped);
+            // The count stands behind the tags, in events and in links.
+            wire::put_uint(&mut self.body.bytes, self.field + 1, dropped);
         }
         wire::close(&mut self.body.bytes, self.mark);
     }

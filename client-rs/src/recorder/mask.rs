@@ -5,13 +5,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use spanmill_mask::{Key, Masker, Report};
 
-use super::limits::OVERLAP_BYTES;
+use super::limits::{OVERLAP_BYTES, Rules};
 
 /// What takes the place of a value that the masker could not deal with.
 const MASK_ERROR: &str = "[mask-error]";
 
 /// The masker with what it found.
 pub(super) struct Scrubber {
+    rules: &'static Rules,
     masker: &'static Masker,
     report: Report,
     /// Values that were masked.
@@ -21,8 +22,17 @@ pub(super) struct Scrubber {
 }
 
 impl Scrubber {
-    pub(super) fn new(masker: &'static Masker) -> Scrubber {
-        Scrubber { masker, report: Report::default(), masked: 0, truncated: 0 }
+    pub(super) fn new(rules: &'static Rules) -> Scrubber {
+        Scrubber { rules, masker: &rules.masker, report: Report::default(), masked: 0, truncated: 0 }
+    }
+
+    pub(super) fn rules(&self) -> &'static Rules {
+        self.rules
+    }
+
+    /// `text` masked and cut to the limit of values.
+    pub(super) fn value<'t>(&mut self, key: Key, text: &'t [u8]) -> Cow<'t, [u8]> {
+        self.text(key, text, self.rules.limits.value_bytes_max)
     }
 
     pub(super) fn key(&self, key: &str) -> Key {
@@ -94,7 +104,7 @@ mod tests {
     use super::*;
 
     fn scrubber() -> Scrubber {
-        Scrubber::new(Box::leak(Box::new(Masker::standard())))
+        Scrubber::new(Box::leak(Box::new(Rules { masker: Masker::standard(), limits: Default::default() })))
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod alone;
 mod body;
 mod limits;
 mod mask;
+mod opening;
 mod record;
 mod role;
 mod stats;
@@ -31,5 +32,7 @@ pub use stats::{Dropped, Reason, Stats};
 
 pub use crate::settings::Settings;
 
+pub(crate) use limits::{COUNT_LIMIT_MAX, Limits, Rules, VALUE_BYTES_LIMIT_MAX};
+pub(crate) use record::Desk;
 pub(crate) use stats::Counters;
 pub(crate) use trim::trim;

@@ -1,18 +1,19 @@
 //! One span while it is open.
 
 use std::cell::RefCell;
-use std::time::Instant;
 
-use spanmill_mask::Masker;
+use spanmill_proto::open_calls::{OpenCall, Target};
 use spanmill_proto::otlp::{span, status};
 use spanmill_proto::wire;
 
 use super::body::{Body, Log};
-use super::limits::{NAME_BYTES_MAX, POOLED_BYTES_MAX, POOLED_MAX, VALUE_BYTES_MAX};
+use super::limits::{NAME_BYTES_MAX, POOLED_BYTES_MAX, POOLED_MAX, Rules};
+use super::opening::Opening;
 use super::role::{Kind, Outcome};
-use crate::clock::Moment;
+use crate::clock::{Moment, Tick};
 use crate::context::Context;
 use crate::id::{SpanId, TraceId};
+use crate::open_calls::{OpenCalls, Slot};
 use crate::provider::Name;
 use crate::value::Value;
 
@@ -32,18 +33,32 @@ pub struct Record {
     start: Moment,
     body: Body,
     failed: bool,
+    /// Its place on the open-call page.
+    slot: Option<Slot>,
+    /// Its end, where somebody else says it.
+    end_unix_ns: Option<u64>,
+}
+
+/// What a recorder brings to each of its spans.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Desk<'d> {
+    pub(crate) rules: &'static Rules,
+    pub(crate) page: Option<&'d OpenCalls>,
+    /// The moment at which the span begins.
+    pub(crate) now: Moment,
 }
 
 impl Record {
     /// Begins a span below `parent`, or a new trace. A [`Kind::Client`] span inside an open call is an
     /// attempt of that call: it says so, and carries the provider's name.
-    pub fn start(masker: &'static Masker, name: &str, kind: Kind, parent: Option<&Context>) -> Box<Record> {
-        let mut record = Record::begin(masker, kind, parent);
+    pub(crate) fn start(desk: Desk<'_>, name: &str, kind: Kind, parent: Option<&Context>) -> Box<Record> {
+        let mut record = Record::begin(desk, kind, parent);
         record.body.text(span::NAME, name, NAME_BYTES_MAX);
         match kind {
             Kind::Client => {
                 if let Some(provider) = record.context.call.clone() {
-                    record.provider(&provider, true);
+                    record.provider(&provider);
+                    record.body.own_tag("spanmill.attempt", &true.into());
                 }
             }
             // What came in is not a part of what we called, even where both run in one thread.
@@ -54,38 +69,66 @@ impl Record {
     }
 
     /// Begins a call of `provider` below `parent`. Inside an open call of the same provider it is an attempt.
-    pub fn start_call(
-        masker: &'static Masker,
-        provider: &crate::Provider,
-        operation: &str,
-        parent: Option<&Context>,
-    ) -> Box<Record> {
-        Record::call(masker, provider.shared_name(), operation, parent)
-    }
-
     pub(crate) fn call(
-        masker: &'static Masker,
+        desk: Desk<'_>,
         provider: &Name,
         operation: &str,
         parent: Option<&Context>,
     ) -> Box<Record> {
-        let mut record = Record::begin(masker, Kind::Client, parent);
-        record.body.call_name(provider, operation);
+        let mut record = Record::begin(desk, Kind::Client, parent);
         let is_attempt = record.context.call.replace(provider.clone()).is_some_and(|open| open == *provider);
-        record.provider(provider, is_attempt);
-        record.body.own_text(&["spanmill.operation"], operation);
+        let (context, start_unix_ns) = (&record.context, record.start.unix_ns());
+        let slot = Opening::write(&mut record.body, provider, operation, |opening| {
+            // An attempt shows as the call around it.
+            let page = desk.page.filter(|_| !is_attempt)?;
+            page.open(&OpenCall {
+                trace_id: context.trace_id.0,
+                span_id: context.span_id.0,
+                start_unix_ns,
+                target: Target::Provider(&opening.shown_provider),
+                operation: &opening.shown_operation,
+                is_attempt,
+            })
+        });
+        record.slot = slot;
+        if is_attempt {
+            record.body.own_tag("spanmill.attempt", &true.into());
+        }
         record
     }
 
-    fn begin(masker: &'static Masker, kind: Kind, parent: Option<&Context>) -> Box<Record> {
-        let start = Moment::now();
+    /// Says where a request goes, `server.address` and `server.port`, and shows it to the daemon as open unless a
+    /// call around it does.
+    pub(crate) fn peer(&mut self, page: Option<&OpenCalls>, host: &str, port: Option<u16>) {
+        let shown = self.body.own_text(&["server.address"], host);
+        if let Some(port) = port {
+            self.body.own_tag("server.port", &port.into());
+        }
+        if self.context.call.is_none() && self.kind == Kind::Client && self.slot.is_none() {
+            self.slot = page.and_then(|page| {
+                page.open(&OpenCall {
+                    trace_id: self.context.trace_id.0,
+                    span_id: self.context.span_id.0,
+                    start_unix_ns: self.start.unix_ns(),
+                    target: Target::Address(&String::from_utf8_lossy(&shown), port.unwrap_or(0)),
+                    operation: "",
+                    is_attempt: false,
+                })
+            });
+        }
+    }
+
+    /// Its place on the page, to be given back; once.
+    pub(crate) fn take_slot(&mut self) -> Option<Slot> {
+        self.slot.take()
+    }
+
+    fn begin(desk: Desk<'_>, kind: Kind, parent: Option<&Context>) -> Box<Record> {
+        let start = desk.now;
         let span_id = SpanId::fresh(start.unix_ns());
         let context = match parent {
             Some(parent) => Context { span_id, remote: false, ..parent.clone() },
-            None => {
-                let trace_id = TraceId::fresh(start.unix_ns());
-                Context { trace_id, span_id, flags: 1, remote: false, call: None }
-            }
+            None => Context::root(TraceId::fresh(start.unix_ns()), span_id),
         };
         let mut pooled = POOL.try_with(|pool| pool.borrow_mut().pop()).ok().flatten();
         let bytes = pooled.as_mut().map(|record| std::mem::take(&mut record.body.bytes));
@@ -95,8 +138,10 @@ impl Record {
             parent_is_remote: parent.is_some_and(|parent| parent.remote),
             kind,
             start,
-            body: Body::new(masker, bytes.unwrap_or_default()),
+            body: Body::new(desk.rules, bytes.unwrap_or_default()),
             failed: false,
+            slot: None,
+            end_unix_ns: None,
         };
         match pooled {
             Some(mut record) => {
@@ -107,12 +152,9 @@ impl Record {
         }
     }
 
-    fn provider(&mut self, name: &Name, is_attempt: bool) {
+    fn provider(&mut self, name: &Name) {
         // `peer.service` is the old name, by which Jaeger and most dashboards still group.
         self.body.own_text(&["spanmill.provider", "service.peer.name", "peer.service"], name);
-        if is_attempt {
-            self.body.own_tag("spanmill.attempt", &true.into());
-        }
     }
 
     /// How others refer to this span.
@@ -133,9 +175,42 @@ impl Record {
         }
     }
 
+    /// Adds a log that happened at another time than now.
+    #[cfg(any(feature = "otel", feature = "tracing"))]
+    pub(crate) fn log_at(
+        &mut self,
+        name: &str,
+        unix_ns: u64,
+        write: impl for<'b> FnOnce(Log<'b>) -> Log<'b>,
+    ) {
+        if let Some(log) = self.body.log(name, unix_ns) {
+            drop(write(log));
+        }
+    }
+
+    /// Adds a link to another span.
+    #[cfg(feature = "otel")]
+    pub(crate) fn link(&mut self, to: &Context, write: impl for<'b> FnOnce(Log<'b>) -> Log<'b>) {
+        if let Some(link) = self.body.link(to) {
+            drop(write(link));
+        }
+    }
+
+    /// Gives the span another name. The first one stays before it in the bytes; readers of protobuf take the last.
+    #[cfg(feature = "otel")]
+    pub(crate) fn rename(&mut self, name: &str) {
+        self.body.text(span::NAME, name, NAME_BYTES_MAX);
+    }
+
+    /// The span ends, and ended, at this time.
+    #[cfg(feature = "otel")]
+    pub(crate) fn ended_at(&mut self, unix_ns: u64) {
+        self.end_unix_ns = Some(unix_ns);
+    }
+
     /// Says how a call ended, without a word on why.
     pub fn outcome(&mut self, outcome: Outcome) {
-        self.body.own_text(&["spanmill.outcome"], outcome.name());
+        self.body.own_word("spanmill.outcome", outcome.name());
     }
 
     /// Sets the status to OK.
@@ -152,8 +227,21 @@ impl Record {
             return;
         }
         self.body.own_text(&["error.type"], error_type);
+        self.put_error(message);
+    }
+
+    /// The same without a class: the daemon reads it from the tags.
+    #[cfg(feature = "otel")]
+    pub(crate) fn fail_without_type(&mut self, message: &str) {
+        if !std::mem::replace(&mut self.failed, true) {
+            self.put_error(message);
+        }
+    }
+
+    fn put_error(&mut self, message: &str) {
         let mark = wire::open(&mut self.body.bytes, span::STATUS);
-        self.body.text(status::MESSAGE, message, VALUE_BYTES_MAX);
+        let bytes_max = self.body.scrubber.rules().limits.value_bytes_max;
+        self.body.text(status::MESSAGE, message, bytes_max);
         wire::put_uint(&mut self.body.bytes, status::CODE, status::ERROR);
         wire::close(&mut self.body.bytes, mark);
     }
@@ -171,9 +259,12 @@ impl Record {
         if let Some(parent) = self.parent {
             wire::put_bytes(out, span::PARENT_SPAN_ID, &parent.0);
         }
+        if let Some(state) = self.context.tracestate() {
+            wire::put_bytes(out, span::TRACE_STATE, state.as_bytes());
+        }
         wire::put_uint(out, span::KIND, self.kind.number());
         wire::put_fixed64(out, span::START_TIME, self.start.unix_ns());
-        wire::put_fixed64(out, span::END_TIME, end.unix_ns());
+        wire::put_fixed64(out, span::END_TIME, self.end_unix_ns.unwrap_or(end.unix_ns()));
         // Bit 8: whether the parent is remote is known; bit 9: it is.
         let flags = u32::from(self.context.flags) | 1 << 8 | u32::from(self.parent_is_remote) << 9;
         wire::put_tag(out, span::FLAGS, 5);
@@ -181,13 +272,15 @@ impl Record {
         for (field, dropped) in [
             (span::DROPPED_ATTRIBUTES_COUNT, body.dropped_tags),
             (span::DROPPED_EVENTS_COUNT, body.dropped_logs),
+            (span::DROPPED_LINKS_COUNT, body.dropped_links),
         ] {
             if dropped > 0 {
                 wire::put_uint(out, field, u64::from(dropped));
             }
         }
         Finished {
-            end: end.instant(),
+            end: end.tick(),
+            is_precious: self.failed,
             span: out,
             masked: body.scrubber.masked,
             truncated: body.scrubber.truncated,
@@ -210,7 +303,9 @@ impl Record {
 
 /// A span that has ended: the content of an OTLP `Span` message, and what was done to it.
 pub(crate) struct Finished<'r> {
-    pub(crate) end: Instant,
+    pub(crate) end: Tick,
+    /// It says that something went wrong: what a full queue must not lose.
+    pub(crate) is_precious: bool,
     pub(crate) span: &'r [u8],
     pub(crate) masked: u64,
     pub(crate) truncated: u64,

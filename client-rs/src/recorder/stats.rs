@@ -9,20 +9,31 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 pub enum Reason {
     /// Spans came faster than they could be sent, until the queue was full.
     QueueFull,
-    /// No daemon listened on the socket for longer than spans are held.
+    /// No daemon listened on the socket, or no receiver at the endpoint, for longer than spans are held.
     NoDaemon,
     /// The span did not fit a packet even without its logs and tags.
     TooLong,
-    /// The daemon took no packet for longer than spans are held, or the system refused one.
+    /// The daemon took no packet for longer than spans are held, the system refused one, or a receiver the request.
     Send,
     /// The span ended after the client was shut down.
     Closed,
+    /// The queue was full, and a failure took its place.
+    Displaced,
+    /// The receiver took the request and refused the span.
+    Rejected,
 }
 
 impl Reason {
     /// All reasons.
-    pub const ALL: [Reason; 5] =
-        [Reason::QueueFull, Reason::NoDaemon, Reason::TooLong, Reason::Send, Reason::Closed];
+    pub const ALL: [Reason; 7] = [
+        Reason::QueueFull,
+        Reason::NoDaemon,
+        Reason::TooLong,
+        Reason::Send,
+        Reason::Closed,
+        Reason::Displaced,
+        Reason::Rejected,
+    ];
 
     /// The label in metrics and in PHP's `Tracer::stats()`.
     pub fn name(self) -> &'static str {
@@ -32,6 +43,8 @@ impl Reason {
             Reason::TooLong => "too_long",
             Reason::Send => "send",
             Reason::Closed => "closed",
+            Reason::Displaced => "displaced",
+            Reason::Rejected => "rejected",
         }
     }
 }
@@ -63,7 +76,7 @@ impl fmt::Debug for Dropped {
 pub struct Stats {
     /// Spans that ended.
     pub recorded: u64,
-    /// Spans that the kernel took for the daemon.
+    /// Spans that the kernel took for the daemon, or a receiver acknowledged.
     pub sent: u64,
     /// Spans that were dropped.
     pub dropped: Dropped,
@@ -77,6 +90,8 @@ pub struct Stats {
     pub truncated: u64,
     /// Values in which something was masked.
     pub masked: u64,
+    /// Calls that the daemon cannot see while they are open, because too many are.
+    pub calls_without_slot: u64,
 }
 
 impl Stats {
@@ -123,6 +138,7 @@ impl Counters {
             trimmed: self.trimmed.load(Relaxed),
             truncated: self.truncated.load(Relaxed),
             masked: self.masked.load(Relaxed),
+            calls_without_slot: 0,
         }
     }
 }

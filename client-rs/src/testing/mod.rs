@@ -12,6 +12,7 @@
 //! ```
 
 mod captured;
+mod verdicts;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -22,6 +23,7 @@ use crate::id::SpanId;
 use crate::recorder::{Settings, Stats};
 
 pub use captured::{CapturedLog, CapturedSpan, CapturedValue};
+pub use verdicts::{Verdicts, verdicts};
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 

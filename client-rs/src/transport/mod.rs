@@ -4,3 +4,4 @@ pub(crate) mod drain;
 pub(crate) mod link;
 pub(crate) mod packet;
 pub(crate) mod queue;
+pub(crate) mod report;

@@ -1,11 +1,10 @@
 //! From spans to packets: a block of finished spans, and the envelope around it.
 
-use std::time::Instant;
-
 use spanmill_proto::local::PAYLOAD_MAX;
 use spanmill_proto::otlp::{request, resource, resource_spans, scope, scope_spans};
 use spanmill_proto::wire;
 
+use crate::clock::Tick;
 use crate::resource::Resource;
 
 /// Lengths and tags of the three messages around the spans: a tag byte and at most three of length each.
@@ -19,7 +18,9 @@ pub(crate) struct Block {
     pub(crate) bytes: Vec<u8>,
     pub(crate) spans: u64,
     /// When its first span came.
-    pub(crate) since: Option<Instant>,
+    pub(crate) since: Option<Tick>,
+    /// Holds failures, for which others make place when the queue is full.
+    pub(crate) precious: bool,
 }
 
 impl Block {
@@ -28,7 +29,7 @@ impl Block {
         self.bytes.len() + SPAN_OVERHEAD_BYTES + span_bytes <= bytes_max
     }
 
-    pub(crate) fn push(&mut self, span: &[u8], now: Instant) {
+    pub(crate) fn push(&mut self, span: &[u8], now: Tick) {
         wire::put_bytes(&mut self.bytes, scope_spans::SPANS, span);
         self.spans += 1;
         self.since.get_or_insert(now);
@@ -38,6 +39,7 @@ impl Block {
         self.bytes.clear();
         self.spans = 0;
         self.since = None;
+        self.precious = false;
     }
 }
 
@@ -62,6 +64,13 @@ impl Envelope {
         wire::put_bytes(&mut scope_field, scope::VERSION, env!("CARGO_PKG_VERSION").as_bytes());
         wire::close(&mut scope_field, mark);
         Envelope { resource: resource_field, scope: scope_field }
+    }
+
+    /// The OTLP `Resource` message alone.
+    pub(crate) fn resource(&self) -> &[u8] {
+        let mut fields = wire::Fields::of(&self.resource);
+        let field = fields.next().ok().flatten();
+        field.and_then(|field| field.bytes().ok()).unwrap_or_default()
     }
 
     /// Bytes of spans that a packet can carry.
@@ -103,8 +112,8 @@ mod tests {
         let mut block = Block::default();
         let mut span = Vec::new();
         wire::put_bytes(&mut span, spanmill_proto::otlp::span::NAME, b"checkout");
-        block.push(&span, Instant::now());
-        block.push(&span, Instant::now());
+        block.push(&span, Tick::now());
+        block.push(&span, Tick::now());
         let mut packet = Vec::new();
         envelope().head(block.bytes.len(), &mut packet);
         packet.extend_from_slice(&block.bytes);
@@ -122,7 +131,7 @@ mod tests {
         let mut block = Block::default();
         let span = vec![0; envelope.span_bytes_max()];
         assert!(block.has_room(span.len(), envelope.block_bytes_max()));
-        block.push(&span, Instant::now());
+        block.push(&span, Tick::now());
         assert!(!block.has_room(0, envelope.block_bytes_max()));
         let mut packet = Vec::new();
         envelope.head(block.bytes.len(), &mut packet);

@@ -3,8 +3,8 @@
 #![allow(dead_code)] // each test file uses its part
 #![allow(clippy::unwrap_used)] // as in tests; the lint knows them by their attribute only
 
-use std::fs::File;
-use std::io::Read;
+use std::io::IoSliceMut;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -17,8 +17,12 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SocketAddrUnix, SocketFlags,
+    SocketType, recvmsg,
+};
 use spanmill_proto::local::{Header, Kind, PACKET_MAX};
+use spanmill_proto::open_calls::{SLOTS_RUST, page_bytes, read};
 use spanmill_proto::otlp::count_spans;
 
 /// Longest wait for anything; a machine under load gets all of it.
@@ -56,6 +60,7 @@ impl Packet {
 /// A daemon that keeps what it receives.
 pub struct Daemon {
     packets: Arc<Mutex<Vec<Packet>>>,
+    pages: Arc<Mutex<Vec<OwnedFd>>>,
     /// Spans in them, counted as they come: decoding a hundred thousand again and again takes its time.
     count: Arc<AtomicUsize>,
     stop: Arc<AtomicBool>,
@@ -68,18 +73,41 @@ impl Daemon {
         let listener = listen(path);
         let (packets, stop) = (Arc::<Mutex<Vec<Packet>>>::default(), Arc::<AtomicBool>::default());
         let count = Arc::<AtomicUsize>::default();
+        let pages = Arc::<Mutex<Vec<OwnedFd>>>::default();
+        let sent = pages.clone();
         let (kept, counted, stopped) = (packets.clone(), count.clone(), stop.clone());
-        let thread = std::thread::spawn(move || serve(&listener, &kept, &counted, &stopped));
-        Daemon { packets, count, stop, thread: Some(thread), path: path.to_path_buf() }
+        let thread = std::thread::spawn(move || serve(&listener, &kept, &sent, &counted, &stopped));
+        Daemon { packets, pages, count, stop, thread: Some(thread), path: path.to_path_buf() }
     }
 
     pub fn packets(&self) -> Vec<Packet> {
         self.packets.lock().unwrap().clone()
     }
 
+    pub fn requests(&self) -> Vec<ExportTraceServiceRequest> {
+        self.of_kind(Kind::Spans).iter().map(Packet::request).collect()
+    }
+
+    pub fn of_kind(&self, kind: Kind) -> Vec<Packet> {
+        self.packets().into_iter().filter(|packet| packet.header.kind == kind).collect()
+    }
+
+    /// Operations on the open-call page of the newest connection.
+    pub fn open_calls(&self) -> Vec<String> {
+        let pages = self.pages.lock().unwrap();
+        let Some(page) = pages.last() else { return Vec::new() };
+        let copy = || {
+            let mut copy = vec![0; page_bytes(SLOTS_RUST)];
+            assert_eq!(rustix::io::pread(page, &mut copy, 0), Ok(copy.len()));
+            copy
+        };
+        let (first, second) = (copy(), copy());
+        let calls = read(&first, &second).expect("a page").open_calls();
+        calls.map(|(_, _, call)| format!("{:?} {}", call.target, call.operation)).collect()
+    }
+
     pub fn spans(&self) -> Vec<Span> {
-        let requests = self.packets().into_iter().map(|packet| packet.request());
-        let resources = requests.flat_map(|request| request.resource_spans);
+        let resources = self.requests().into_iter().flat_map(|request| request.resource_spans);
         resources.flat_map(|resource| resource.scope_spans).flat_map(|scope| scope.spans).collect()
     }
 
@@ -100,8 +128,14 @@ impl Drop for Daemon {
     }
 }
 
-fn serve(listener: &OwnedFd, packets: &Mutex<Vec<Packet>>, count: &AtomicUsize, stop: &AtomicBool) {
-    let mut connections: Vec<File> = Vec::new();
+fn serve(
+    listener: &OwnedFd,
+    packets: &Mutex<Vec<Packet>>,
+    pages: &Mutex<Vec<OwnedFd>>,
+    count: &AtomicUsize,
+    stop: &AtomicBool,
+) {
+    let mut connections: Vec<OwnedFd> = Vec::new();
     let mut buffer = vec![0; PACKET_MAX + 1];
     let tick = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
     loop {
@@ -113,16 +147,16 @@ fn serve(listener: &OwnedFd, packets: &Mutex<Vec<Packet>>, count: &AtomicUsize, 
             return;
         }
         let readable: Vec<bool> = ready.iter().map(|fd| !fd.revents().is_empty()).collect();
-        for (at, mut connection) in connections.iter().enumerate() {
+        for (at, connection) in connections.iter().enumerate() {
             if !readable[at + 1] {
                 continue;
             }
-            let length = connection.read(&mut buffer).unwrap_or(0);
+            let length = receive(connection, &mut buffer, pages);
             if length > 0 {
                 let (header, payload) = Header::decode(&buffer[..length]).expect("a well-formed packet");
-                assert_eq!(header.kind, Kind::Spans);
                 let packet = Packet { connection: at, header, payload: payload.to_vec() };
-                let spans = count_spans(payload).expect("the payload is an export request");
+                let is_spans = header.kind == Kind::Spans;
+                let spans = if is_spans { count_spans(payload).expect("an export request") } else { 0 };
                 packets.lock().unwrap().push(packet);
                 count.fetch_add(spans as usize, Ordering::Release);
             } else if stopping {
@@ -130,9 +164,22 @@ fn serve(listener: &OwnedFd, packets: &Mutex<Vec<Packet>>, count: &AtomicUsize, 
             }
         }
         if readable[0] {
-            connections.push(rustix::net::accept(listener).expect("a connection to accept").into());
+            connections.push(rustix::net::accept(listener).expect("a connection to accept"));
         }
     }
+}
+
+/// The length of the next packet; 0 at the end.
+fn receive(connection: &OwnedFd, buffer: &mut [u8], pages: &Mutex<Vec<OwnedFd>>) -> usize {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut rights = RecvAncillaryBuffer::new(&mut space);
+    let received = recvmsg(connection, &mut [IoSliceMut::new(buffer)], &mut rights, RecvFlags::CMSG_CLOEXEC);
+    for message in rights.drain() {
+        if let RecvAncillaryMessage::ScmRights(descriptors) = message {
+            pages.lock().unwrap().extend(descriptors);
+        }
+    }
+    received.map_or(0, |received| received.bytes)
 }
 
 /// A socket that accepts connections (the kernel does) and never reads.

@@ -23,8 +23,8 @@ use crate::receive::ReceivedBatch;
 #[command(after_help = "Example:\n  \
     echo '{\"id\":1,\"key\":\"http.url\",\"kind\":\"str\",\"text\":\"/pay?card=4111111111111111\"}' | spanmill mask\n\n\
     In:  {\"id\", \"key\", \"kind\", \"text\"}; key = an attribute's, null = free text such as the name of an event;\n     \
-    kind = str, bytes (the text's UTF-8), int or double.\n\
-    Out: {\"id\", \"text\"}, in the same order.\n\
+    kind = bytes (the text's UTF-8), int, double, or anything else for a text.\n\
+    Out: {\"id\", \"text\"}, in the same order. A line that can't be used is named on standard error, and the next is read.\n\
     Exit status: 0 = all lines were masked, 64 = a line or the configuration can't be used.")]
 pub struct Mask {
     /// Configuration with the [mask] table; without it the defaults
@@ -37,33 +37,45 @@ pub enum Error {
     #[error(transparent)]
     Config(#[from] config::Error),
     #[error(
-        "line {line}: {cause}; a line is {{\"id\":1,\"key\":\"http.url\",\"kind\":\"str\",\"text\":\"…\"}}"
+        "{bad} of the lines can't be used; a line is {{\"id\":1,\"key\":\"http.url\",\"kind\":\"str\",\"text\":\"…\"}}"
     )]
-    Line { line: usize, cause: String },
+    Lines { bad: usize },
     #[error("cannot read or write: {0}")]
     Io(#[from] io::Error),
-    #[error("line {line}: the request that was made of it can't be masked: {cause}")]
-    Malformed { line: usize, cause: Malformed },
 }
 
+/// Why a line can't be used. Not in serde's words where they would quote the value, which is not masked.
+#[derive(Debug, thiserror::Error)]
+enum Unusable {
+    #[error("it is not UTF-8")]
+    Encoding,
+    #[error("it is not JSON, at character {0}")]
+    Syntax(usize),
+    #[error(
+        "it is no object with \"id\", \"text\" and, if there is one, a \"key\" and a \"kind\", at character {0}"
+    )]
+    Shape(usize),
+    #[error("the request that was made of it can't be masked: {0}")]
+    Malformed(#[from] Malformed),
+}
+
+impl From<serde_json::Error> for Unusable {
+    fn from(error: serde_json::Error) -> Unusable {
+        match error.is_data() {
+            true => Unusable::Shape(error.column()),
+            false => Unusable::Syntax(error.column()),
+        }
+    }
+}
+
+/// What else stands in a line is somebody's note and passed over.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Line {
+    #[serde(default)]
     id: serde_json::Value,
     key: Option<String>,
-    #[serde(default)]
-    kind: Kind,
+    kind: Option<String>,
     text: String,
-}
-
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Kind {
-    #[default]
-    Str,
-    Bytes,
-    Int,
-    Double,
 }
 
 #[derive(Serialize)]
@@ -80,34 +92,48 @@ impl Mask {
     }
 }
 
-fn filter(masking: &Masking, input: impl BufRead, mut output: impl Write) -> Result<(), Error> {
-    for (index, line) in input.lines().enumerate() {
-        let (number, line) = (index + 1, line?);
-        if line.trim().is_empty() {
-            continue;
+fn filter(masking: &Masking, mut input: impl BufRead, mut output: impl Write) -> Result<(), Error> {
+    let mut line = Vec::new();
+    let (mut number, mut bad) = (0, 0);
+    while input.read_until(b'\n', &mut line)? > 0 {
+        number += 1;
+        if !line.trim_ascii().is_empty() {
+            match masked(masking, &line) {
+                Ok(masked) => {
+                    serde_json::to_writer(&mut output, &masked).map_err(io::Error::from)?;
+                    output.write_all(b"\n")?;
+                }
+                Err(why) => {
+                    bad += 1;
+                    eprintln!("spanmill mask: line {number}: {why}");
+                }
+            }
         }
-        let wrong = |cause: String| Error::Line { line: number, cause };
-        let line: Line = serde_json::from_str(&line).map_err(|error| wrong(error.to_string()))?;
-        let value = value(&line).map_err(wrong)?;
-        let text = match line.key {
-            None => mask_name(masking, line.text),
-            Some(key) => mask_attribute(masking, key, value, line.text),
-        };
-        let text = text.map_err(|cause| Error::Malformed { line: number, cause })?;
-        serde_json::to_writer(&mut output, &Masked { id: line.id, text }).map_err(io::Error::from)?;
-        output.write_all(b"\n")?;
+        line.clear();
     }
-    Ok(output.flush()?)
+    output.flush()?;
+    if bad > 0 { Err(Error::Lines { bad }) } else { Ok(()) }
 }
 
-fn value(line: &Line) -> Result<Value, String> {
-    let text = &line.text;
-    Ok(match line.kind {
-        Kind::Str => Value::StringValue(text.clone()),
-        Kind::Bytes => Value::BytesValue(text.clone().into_bytes()),
-        Kind::Int => Value::IntValue(text.parse().map_err(|_| "text is no 64-bit integer".to_owned())?),
-        Kind::Double => Value::DoubleValue(text.parse().map_err(|_| "text is no number".to_owned())?),
-    })
+fn masked(masking: &Masking, line: &[u8]) -> Result<Masked, Unusable> {
+    let line: Line = serde_json::from_str(std::str::from_utf8(line).map_err(|_| Unusable::Encoding)?)?;
+    let value = value(line.kind.as_deref().unwrap_or_default(), &line.text);
+    let text = match line.key {
+        None => mask_name(masking, line.text),
+        Some(key) => mask_attribute(masking, key, value, line.text),
+    };
+    Ok(Masked { id: line.id, text: text? })
+}
+
+/// The value as a client would send it: what is no number can't be sent as one and goes as a text.
+fn value(kind: &str, text: &str) -> Value {
+    let number = match kind {
+        "bytes" => Some(Value::BytesValue(text.as_bytes().to_vec())),
+        "int" => text.trim().parse().ok().map(Value::IntValue),
+        "double" => text.trim().parse().ok().map(Value::DoubleValue),
+        _ => None,
+    };
+    number.unwrap_or_else(|| Value::StringValue(text.to_owned()))
 }
 
 /// Free text: what stands for it is the name of an event.
@@ -183,15 +209,37 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_cannot_be_used_is_named_and_not_shown() {
-        let error = run(
-            "{\"id\":1,\"key\":null,\"text\":\"x\"}\n{\"id\":2,\"kind\":\"int\",\"key\":\"k\",\"text\":\"4111x\"}",
-        );
-        let error = error.unwrap_err().to_string();
-        assert!(
-            error.starts_with("line 2: ") && error.contains("integer") && !error.contains("4111x"),
-            "{error}"
-        );
-        assert!(run("no json").unwrap_err().to_string().starts_with("line 1: "));
+    fn an_unknown_kind_is_a_text_and_so_is_a_number_that_is_none() {
+        for kind in ["string", "url", "json", "event name", "", "INT"] {
+            let line =
+                format!(r#"{{"id":1,"key":"note","kind":"{kind}","text":"pay 4111111111111111","x":[1]}}"#);
+            assert_eq!(run(&line).unwrap()[0]["text"], "pay 411111******1111", "{kind}");
+        }
+        for kind in ["int", "double"] {
+            let line = format!(r#"{{"id":1,"key":"note","kind":"{kind}","text":"9792 0000 0000 0003"}}"#);
+            assert_eq!(run(&line).unwrap()[0]["text"], "9792 00** **** 0003", "{kind}");
+        }
+        assert_eq!(run(r#"{"id":1,"key":null,"kind":null,"text":"x"}"#).unwrap()[0]["text"], "x");
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_used_is_not_shown_and_stops_nothing() {
+        let masking = Masking::new(Arc::new(spanmill_mask::Masker::standard()), Arc::default());
+        let lines: [&[u8]; 6] = [
+            br#"{"id":1,"text":"a"}"#,
+            b"no json",
+            br#"{"id":2,"text":4111111111111111}"#,
+            b"\xff",
+            br#"{"id":3,"text":"b"}"#,
+            b"[]",
+        ];
+        let mut output = Vec::new();
+        let error = filter(&masking, &lines.join(&b'\n')[..], &mut output).unwrap_err();
+        assert!(error.to_string().starts_with("4 of the lines"), "{error}");
+        assert_eq!(output, b"{\"id\":1,\"text\":\"a\"}\n{\"id\":3,\"text\":\"b\"}\n");
+        for line in lines {
+            let why = masked(&masking, line).err().map(|why| why.to_string()).unwrap_or_default();
+            assert!(!why.contains("4111"), "{why}");
+        }
     }
 }

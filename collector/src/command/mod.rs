@@ -6,4 +6,5 @@ pub mod explain;
 pub mod load;
 pub mod mask;
 pub mod run;
+pub mod scan;
 mod signals;

@@ -141,6 +141,8 @@ fn masking(file: file::Mask, source: &Source) -> Result<Arc<Masker>, Error> {
     let (added, kept) = (file.keys_add.span(), file.keep_keys.span());
     let rules: Vec<_> =
         file.rule.iter().map(|rule| (rule.name.get_ref().clone(), rule.pattern.span())).collect();
+    let names: Vec<_> =
+        file.rule.iter().map(|rule| (rule.name.get_ref().clone(), rule.name.span())).collect();
     let config = spanmill_mask::Config {
         pan: match file.pan {
             file::Pan::First6Last4 => spanmill_mask::PanOutput::First6Last4,
@@ -165,6 +167,11 @@ fn masking(file: file::Mask, source: &Source) -> Result<Arc<Masker>, Error> {
             ConfigError::EmptyKey(_) | ConfigError::LongKey(_) => added,
             ConfigError::KeptSecret(_) => kept,
             ConfigError::Rule { name, .. } => of_rule(name).unwrap_or_default(),
+            ConfigError::RuleName { name, .. } => {
+                // Of two rules with one name the later is at fault.
+                let of_name = names.iter().rfind(|(other, _)| other == name);
+                of_name.map(|(_, span)| span.clone()).unwrap_or_default()
+            }
             ConfigError::TooManyRules { .. } | ConfigError::LargeRules { .. } => last.unwrap_or_default(),
         };
         source.error(span, error.to_string())

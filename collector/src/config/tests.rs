@@ -59,6 +59,12 @@ fn an_error_names_line_key_value_and_fix() {
     check("[mask]\nkeep_keys = [\"cvv\"]", &[":2: ", "mask.keep_keys", "remove it"]);
     check("[mask]\npan = \"full\"\nkeys_add = [\"--\"]", &[":3: ", "mask.keys_add", "no letter"]);
     check("[[mask.rule]]\nname = \"a\"\npattern = \"(\"", &[":3: ", "mask.rule.pattern", "\"a\""]);
+    let rule =
+        |name: &str, pattern: &str| format!("[[mask.rule]]\nname = \"{name}\"\npattern = '{pattern}'\n");
+    check(&rule("a b", "x+"), &[":2: ", "mask.rule.name", "letters"]);
+    check(&(rule("a", "x+") + &rule("a", "y+")), &[":5: ", "mask.rule.name", "same name"]);
+    check(&rule("a", "x*"), &[":3: ", "mask.rule.pattern", "empty text"]);
+    check(&rule("a", "(\\pL{500}){500}"), &[":3: ", "mask.rule"]);
     check("[rollup]\noperations_max = 0", &[":2: ", "rollup.operations_max = 0", "1 to"]);
     check("[[provider]]\nname = \"b\"\n[[provider]]\nname = \"b\"", &[":4: ", "provider.name", "one"]);
     check("[[provider]]\nname = \"b\"\npath_prefixes = [\"pay\"]", &[":3: ", "slash"]);

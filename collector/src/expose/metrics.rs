@@ -7,7 +7,6 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
-use spanmill_mask::Rule;
 
 use super::api::Api;
 use super::exposition::{Exposition, Format, Kind};
@@ -133,8 +132,8 @@ fn spans(out: &mut Exposition, facts: &dyn Facts, destinations: &[(String, forwa
         out.sample(&[("reason", reason.name())], outcomes.rejected_by(reason));
     }
     out.family("spanmill_masked_total", Kind::Counter, "Values masked, by rule.");
-    for rule in Rule::ALL {
-        out.sample(&[("rule", rule.name())], outcomes.masked_by(rule));
+    for (rule, hits) in outcomes.masked_by_rule() {
+        out.sample(&[("rule", &rule)], hits);
     }
     let help = "Spans that the destination acknowledged.";
     out.family("spanmill_spans_forwarded_total", Kind::Counter, help);

@@ -7,7 +7,6 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use spanmill_mask::Rule;
 
 use super::api::Api;
 use super::metrics::SKEWS_MAX;
@@ -22,12 +21,14 @@ struct Answer {
     rejected: BTreeMap<&'static str, u64>,
     /// Spans cut out of accepted requests.
     invalid_spans: u64,
-    masked: BTreeMap<&'static str, u64>,
+    masked: BTreeMap<String, u64>,
     rolled_up: u64,
     late: Late,
     /// Calls that ended before they began.
     backwards: u64,
     name_conflicts: u64,
+    /// Notices that a call has begun; they are neither kept nor forwarded, and not in `received`.
+    notices: u64,
     /// Open calls and notices beyond the bounds, and those whose span never came.
     open_calls_lost: u64,
     /// Providers without a table that gave their place to a busier one.
@@ -63,11 +64,12 @@ pub(super) async fn stats(State(api): State<Arc<Api>>) -> Response {
         received: outcomes.received_total(),
         rejected: Rejected::ALL.into_iter().map(|one| (one.name(), outcomes.rejected_by(one))).collect(),
         invalid_spans: outcomes.invalid_spans_total(),
-        masked: Rule::ALL.into_iter().map(|rule| (rule.name(), outcomes.masked_by(rule))).collect(),
+        masked: outcomes.masked_by_rule().into_iter().collect(),
         rolled_up: rollup.rolled_up,
         late: Late { late: rollup.late, too_late: rollup.too_late, from_the_future: rollup.from_the_future },
         backwards: rollup.backwards,
         name_conflicts: rollup.name_conflicts,
+        notices: rollup.notices,
         open_calls_lost: rollup.open_calls_lost,
         providers_replaced: rollup.providers_replaced,
         unsaved_windows: rollup.unsaved_windows,

@@ -12,6 +12,7 @@ mod record;
 mod recover;
 mod segment;
 mod shared;
+pub mod stored;
 mod tail;
 mod writer;
 

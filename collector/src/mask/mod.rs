@@ -8,10 +8,13 @@ mod splice;
 mod walk;
 
 use std::cell::RefCell;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
+pub(crate) use schema::Message;
 use spanmill_mask::{Masker, Report};
+use spanmill_proto::otlp::without_notices;
 pub use spanmill_proto::wire::Malformed;
 
 use crate::outcome::{Outcomes, Transport};
@@ -61,7 +64,10 @@ impl MaskedBatch {
 /// What masking made of a received batch.
 #[derive(Debug, Clone)]
 pub struct Masked {
+    /// Without notices that a span has begun.
     pub batch: MaskedBatch,
+    /// The same with them, where there were any: for those who count calls in flight, never kept or forwarded.
+    pub notices: Option<MaskedBatch>,
     /// Spans that were cut out because their ids are not valid.
     pub rejected_spans: u32,
 }
@@ -69,8 +75,28 @@ pub struct Masked {
 /// The stage: compiled rules and where hits are counted. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Masking {
-    masker: Arc<RwLock<Arc<Masker>>>,
+    rules: Arc<RwLock<Arc<Rules>>>,
     outcomes: Arc<Outcomes>,
+}
+
+/// The rules in force, with the counters of the operator's own.
+#[derive(Debug)]
+struct Rules {
+    masker: Arc<Masker>,
+    user_hits: Vec<Arc<AtomicU64>>,
+}
+
+impl Rules {
+    fn new(masker: Arc<Masker>, outcomes: &Outcomes) -> Arc<Rules> {
+        let user_hits = outcomes.user_rules(masker.user_rules());
+        Arc::new(Rules { masker, user_hits })
+    }
+
+    fn count_own(&self, report: &Report) {
+        for (counter, hits) in self.user_hits.iter().zip(&report.user_hits) {
+            counter.fetch_add(*hits, Ordering::Relaxed);
+        }
+    }
 }
 
 thread_local! {
@@ -83,33 +109,42 @@ const OFFSETS_KEPT: usize = 256 * 1024;
 
 impl Masking {
     pub fn new(masker: Arc<Masker>, outcomes: Arc<Outcomes>) -> Masking {
-        Masking { masker: Arc::new(RwLock::new(masker)), outcomes }
+        let rules = Arc::new(RwLock::new(Rules::new(masker, &outcomes)));
+        Masking { rules, outcomes }
     }
 
     /// Other rules from the next batch on, in all clones.
     pub fn reload(&self, masker: Arc<Masker>) {
-        *self.masker.write().unwrap_or_else(PoisonError::into_inner) = masker;
+        let rules = Rules::new(masker, &self.outcomes);
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = rules;
     }
 
     /// Masks one batch. Costs one scan and one walk; a batch with a secret is also copied once.
     pub fn apply(&self, received: ReceivedBatch) -> Result<Masked, Malformed> {
         let ReceivedBatch { body, transport, received_unix_ns, hops } = received;
-        let masker = Arc::clone(&self.masker.read().unwrap_or_else(PoisonError::into_inner));
+        let rules = Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner));
+        let masker = &rules.masker;
         let mut report = Report::default();
         let found = OFFSETS.with_borrow_mut(|offsets| {
             offsets.clear();
             masker.candidates(&body, offsets);
-            let found = walk::walk(&body, &masker, offsets, &mut report);
+            let found = walk::walk(&body, masker, offsets, &mut report);
             if offsets.capacity() > OFFSETS_KEPT {
                 *offsets = Vec::new();
             }
             found
         })?;
         self.outcomes.masked(&report);
+        rules.count_own(&report);
         let bytes = if found.edits.is_empty() { body } else { splice::splice(&body, &found.edits)?.into() };
-        let batch =
+        let mut batch =
             MaskedBatch { bytes, spans: found.spans, received_unix_ns, hops, came_by: Some(transport) };
-        Ok(Masked { batch, rejected_spans: found.rejected_spans })
+        let notices = found.has_notices.then(|| batch.clone());
+        if found.has_notices {
+            let (bytes, spans) = without_notices(&batch.bytes)?;
+            (batch.bytes, batch.spans) = (bytes.into(), spans);
+        }
+        Ok(Masked { batch, notices, rejected_spans: found.rejected_spans })
     }
 }
 

@@ -7,6 +7,7 @@ use opentelemetry_proto::tonic::trace::v1::span::{Event, Link};
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
 use proptest::prelude::*;
 use prost::Message;
+use spanmill_mask::{Config, UserRule};
 use spanmill_proto::wire;
 
 use super::splice::{Edit, splice};
@@ -154,7 +155,28 @@ fn hits_are_counted_by_rule() {
     let (masking, outcomes) = masking();
     let body = planted_everywhere().encode_to_vec().into();
     masking.apply(ReceivedBatch { body, transport: Transport::Http, received_unix_ns: 1, hops: 0 }).unwrap();
-    assert!(outcomes.masked_by(spanmill_mask::Rule::Pan) >= 30);
+    let hits = outcomes.masked_by_rule();
+    assert!(hits.iter().any(|(rule, hits)| rule == "pan" && *hits >= 30), "{hits:?}");
+}
+
+#[test]
+fn hits_of_own_rules_stay_with_their_names_over_a_reload() {
+    let (masking, outcomes) = masking();
+    let reload = |names: &[&str]| {
+        let rules =
+            names.iter().map(|name| UserRule { name: (*name).into(), pattern: format!("{name}-[0-9]+") });
+        let config = Config { rules: rules.collect(), ..Config::default() };
+        masking.reload(Arc::new(Masker::new(config).unwrap()));
+        let span = Span { attributes: vec![attribute("note", text("aa-1 bb-2 bb-3"))], ..span() };
+        let body = request(vec![span]).encode_to_vec().into();
+        let batch = ReceivedBatch { body, transport: Transport::Http, received_unix_ns: 1, hops: 0 };
+        masking.apply(batch).unwrap();
+        let hits = outcomes.masked_by_rule().into_iter().filter(|(rule, _)| rule.starts_with("user:"));
+        hits.map(|(rule, hits)| format!("{rule} {hits}")).collect::<Vec<_>>()
+    };
+    assert_eq!(reload(&["aa"]), ["user:aa 1"]);
+    assert_eq!(reload(&["bb"]), ["user:aa 1", "user:bb 2"]);
+    assert_eq!(reload(&["bb", "aa"]), ["user:aa 2", "user:bb 4"]);
 }
 
 #[test]

@@ -20,6 +20,8 @@ pub struct Found {
     pub spans: u32,
     /// Spans that `edits` cut out.
     pub rejected_spans: u32,
+    /// Some of those that stay only tell that a span has begun.
+    pub has_notices: bool,
 }
 
 /// Walks a request whose candidates are `offsets`, ascending.
@@ -129,7 +131,10 @@ impl Walk<'_> {
                 | span::DROPPED_EVENTS_COUNT
                 | span::DROPPED_LINKS_COUNT => drop(field.varint()?),
                 span::START_TIME | span::END_TIME => drop(field.fixed64()?),
-                span::ATTRIBUTES => self.key_value(&field, Key::Plain, 0)?,
+                span::ATTRIBUTES => {
+                    self.found.has_notices |= otlp::says_notice(&field)?;
+                    self.key_value(&field, Key::Plain, 0)?;
+                }
                 span::EVENTS => self.event(field.message()?)?,
                 span::LINKS => self.link(field.message()?)?,
                 span::STATUS => self.status(field.message()?)?,
@@ -233,10 +238,7 @@ impl Walk<'_> {
 
     #[inline]
     fn key(&self, name: &[u8], outer: Key) -> Key {
-        match self.masker.key(name) {
-            Key::Plain => outer,
-            key => key,
-        }
+        self.masker.key(name).within(outer)
     }
 
     fn any_value(&mut self, mut fields: Fields<'_>, key: Key, depth: u32) -> Result<(), Malformed> {

@@ -1,8 +1,6 @@
 use std::path::Path as FilePath;
 use std::sync::atomic::AtomicUsize;
 
-use spanmill_mask::Masker;
-
 use super::*;
 use crate::command::load::payload;
 use crate::demo::Random;
@@ -10,17 +8,19 @@ use crate::outcome::Transport;
 
 const NOW: u64 = 1_800_000_000_000_000_000;
 
-fn path(dir: &tempfile::TempDir, clock: &Clock, masker: Arc<Masker>) -> Path {
+fn path(dir: &tempfile::TempDir, clock: &Clock) -> Path {
     let outcomes = Arc::<Outcomes>::default();
-    let config = journal::Config {
+    let config = read(4, dir.path(), FIRST).unwrap();
+    let own = journal::Config {
         dir: dir.path().to_owned(),
         segment_size: 1 << 20,
         max_size: 1 << 30,
         max_age: Duration::from_secs(60),
         durability: journal::Durability::Process,
     };
-    let journal = journal::start(config, clock.clone(), Arc::clone(&outcomes)).unwrap();
-    Path { masking: Masking::new(masker, Arc::clone(&outcomes)), journal, outcomes }
+    let journal = journal::start(own, clock.clone(), Arc::clone(&outcomes)).unwrap();
+    let rollup = rollup::start(config.rollup, &journal, clock.clone(), None);
+    Path { masking: Masking::new(config.mask, Arc::clone(&outcomes)), journal, rollup, outcomes }
 }
 
 fn batch(seed: u64) -> ReceivedBatch {
@@ -31,7 +31,7 @@ fn batch(seed: u64) -> ReceivedBatch {
 #[tokio::test]
 async fn the_spans_of_a_sender_that_hangs_up_are_counted_all_the_same() {
     let dir = tempfile::tempdir().unwrap();
-    let path = path(&dir, &Clock::manual(NOW), Arc::new(Masker::standard()));
+    let path = path(&dir, &Clock::manual(NOW));
     tokio::select! {
         biased;
         // The writer may be quick; the claim holds either way.
@@ -44,11 +44,16 @@ async fn the_spans_of_a_sender_that_hangs_up_are_counted_all_the_same() {
 
 /// One span of `api.bank.example` whose attribute `order` has a text that only the second file masks.
 fn order() -> ReceivedBatch {
-    let json = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"00112233445566778899aabbccddeeff",
+    of_json(
+        r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"00112233445566778899aabbccddeeff",
         "spanId":"0011223344556677","name":"pay","kind":3,"startTimeUnixNano":"1799999999000000000",
         "endTimeUnixNano":"1800000000000000000","attributes":[
         {"key":"server.address","value":{"stringValue":"api.bank.example"}},
-        {"key":"order","value":{"stringValue":"ORDER-77"}}]}]}]}]}"#;
+        {"key":"order","value":{"stringValue":"ORDER-77"}}]}]}]}]}"#,
+    )
+}
+
+fn of_json(json: &str) -> ReceivedBatch {
     use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
     let request: ExportTraceServiceRequest = serde_json::from_str(json).unwrap();
     let body = prost::Message::encode_to_vec(&request).into();
@@ -75,9 +80,8 @@ fn read(number: usize, dir: &FilePath, good: &str) -> Result<Config, config::Err
 async fn a_thousand_bad_reloads_under_load_change_nothing_and_drop_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let clock = Clock::manual(NOW);
-    let config = read(4, dir.path(), FIRST).unwrap();
-    let path = path(&dir, &clock, config.mask);
-    let rollup = rollup::start(config.rollup, &path.journal, clock.clone(), None);
+    let path = path(&dir, &clock);
+    let rollup = path.rollup.clone();
     let turn = Arc::new(AtomicUsize::new(0));
     let (again, own_dir) = (Arc::clone(&turn), dir.path().to_owned());
     let good = Arc::new(std::sync::Mutex::new(FIRST));
@@ -143,4 +147,34 @@ async fn wait_until(mut holds: impl FnMut() -> bool) {
         }
     });
     patience.await.expect("the roll-up follows");
+}
+
+#[tokio::test]
+async fn a_notice_that_a_call_has_begun_is_in_flight_and_not_in_the_journal() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = path(&dir, &Clock::manual(NOW));
+    let notice = r#"{"traceId":"00112233445566778899aabbccddeeff","spanId":"0000000000000001",
+        "parentSpanId":"0011223344556677","name":"pay","kind":3,"startTimeUnixNano":"1799999990000000000",
+        "endTimeUnixNano":"1799999990000000000","attributes":[
+        {"key":"server.address","value":{"stringValue":"api.bank.example"}},
+        {"key":"card","value":{"stringValue":"4111111111111111"}},
+        {"key":"logfire.span_type","value":{"stringValue":"pending_span"}}]}"#;
+    let request =
+        |spans: &str| of_json(&format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{spans}]}}]}}]}}"#));
+    let accepted = path.accept(request(notice)).await.unwrap();
+    assert_eq!((accepted.rejected_spans, path.journal.spans()), (0, 0));
+    let server =
+        r#"{"traceId":"00112233445566778899aabbccddeeff","spanId":"0000000000000002","name":"in","kind":2}"#;
+    path.accept(request(&format!("{notice},{server}"))).await.unwrap();
+    assert_eq!(
+        (path.journal.spans(), path.outcomes.received_total(), path.rollup.stats().notices),
+        (1, 1, 2)
+    );
+    let open = path.rollup.observed().open.expect("somebody tells of calls in flight");
+    assert_eq!((open.len(), open[0].span_id), (1, 0x0011_2233_4455_6677));
+
+    path.accept(order()).await.unwrap();
+    wait_until(|| count(&path.rollup, "bank") == 1).await;
+    assert_eq!(path.rollup.observed().open.map(|open| open.len()), Some(0), "its span has come");
+    path.journal.close().await;
 }

@@ -47,7 +47,9 @@ pub(super) struct Arrival {
     /// It is in the counters.
     pub is_new: bool,
     /// The detector is shown it.
-    is_shown: bool,
+    pub is_shown: bool,
+    /// Its spans come with the journal.
+    pub only_notices: bool,
 }
 
 /// What is the same for all spans of a resource.
@@ -131,7 +133,8 @@ impl Fold {
 
     pub(super) fn arrival(&self, unix_ns: u64) -> Arrival {
         let is_new = unix_ns >= self.started_unix_ns;
-        Arrival { unix_ns, is_new, is_shown: unix_ns + SHOWN_AGAIN_NS >= self.started_unix_ns }
+        let is_shown = unix_ns + SHOWN_AGAIN_NS >= self.started_unix_ns;
+        Arrival { unix_ns, is_new, is_shown, only_notices: false }
     }
 
     /// Counts a finished call; as how many.

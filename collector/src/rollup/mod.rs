@@ -69,6 +69,7 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::journal::Journal;
+use crate::mask::MaskedBatch;
 use fold::Fold;
 
 #[derive(Debug, Clone)]
@@ -208,6 +209,11 @@ impl Rollup {
         self.shared.fold().observed()
     }
 
+    /// Takes the notices of a batch that spans have begun, and nothing else of it.
+    pub fn notices(&self, batch: &MaskedBatch) {
+        self.shared.fold().notices(batch);
+    }
+
     /// Takes all that `source` says is open now; it says so once a second, and is not believed after 5 s of silence.
     pub fn open_calls(&self, source: Source, calls: &[OpenCall]) {
         let now_ns = self.shared.clock.unix_ns();
@@ -255,6 +261,8 @@ pub struct Stats {
     pub unreadable_batches: u64,
     /// Windows of 10 s that left memory before a store had asked for them.
     pub unsaved_windows: u64,
+    /// Notices that a call has begun; they are neither kept nor forwarded.
+    pub notices: u64,
     /// Open calls and notices beyond the bounds, and those whose span did not come within 10 min.
     pub open_calls_lost: u64,
     /// Providers without a table that gave their place to a busier one.

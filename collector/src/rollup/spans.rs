@@ -29,6 +29,15 @@ impl Fold {
         }
     }
 
+    /// Takes the notices of a batch, which come past the journal: after a restart nothing is known to be open. The
+    /// spans come with the journal.
+    pub fn notices(&mut self, batch: &MaskedBatch) {
+        let arrival = self.arrival(batch.received_unix_ns());
+        let only_notices = Arrival { only_notices: true, ..arrival };
+        // What is malformed was refused by the mask stage.
+        let _ = self.request(batch.bytes(), only_notices);
+    }
+
     fn request(&mut self, message: &[u8], arrival: Arrival) -> Result<(), Malformed> {
         let mut fields = Fields::of(message);
         while let Some(resource_spans) = fields.next()? {
@@ -71,9 +80,10 @@ impl Fold {
             if field.number == scope_spans::SPANS
                 && let Some(call) = span::read(field.bytes()?)?
             {
-                match call.is_pending {
-                    true => self.pending(&call, origin, arrival),
-                    false => self.call(&call, origin, arrival)?,
+                match (call.is_pending, arrival.only_notices) {
+                    (true, _) => self.pending(&call, origin, arrival),
+                    (false, true) => {}
+                    (false, false) => self.call(&call, origin, arrival)?,
                 }
             }
         }
@@ -154,6 +164,7 @@ impl Fold {
             host: origin.host,
             endpoint: target.endpoint,
         };
+        self.stats.notices += 1;
         let (trace_id, span_id) = call.id_of_pending();
         let started_unix_ns = call.start_ns.saturating_sub(origin.ahead_ns);
         self.open.pending.begin(Open { labels, started_unix_ns, trace_id, span_id }, arrival.unix_ns);

@@ -85,5 +85,5 @@ fn hidden(text: &[u8], start: usize, end: usize, places: &[usize]) -> Edit {
     for &place in places {
         put[place - start] = b'*';
     }
-    Edit { start, end, rule: Rule::Iban, put, quote: None }
+    Edit { start, end, rule: Rule::Iban, put, quote: None, user: None }
 }

@@ -5,7 +5,7 @@ use crate::names::{Class, NAME_LEN_MAX};
 use crate::pass::Pass;
 use crate::place::{self, CLASS_NAME_MAX, KeyEnd, Quote, Value, bare_end, is_void, key_end};
 use crate::report::Rule;
-use crate::rules::{named, nested, pan};
+use crate::rules::{named, nested, pan, prose};
 
 /// Masks the value behind the `:` or `=` at `at` if the key before it is sensitive.
 pub(crate) fn separator(pass: &mut Pass<'_>, at: usize) {
@@ -17,7 +17,7 @@ pub(crate) fn separator(pass: &mut Pass<'_>, at: usize) {
     let key = key_end(text, at);
     let Some(class) = pass.names.class(&text[..key.end]) else { return };
     if class == Class::Label {
-        return named::label(pass, from);
+        return named::label(pass, at, from);
     }
     let arrow = text[at] == b'=' && from == at + 2;
     let lines = key.quote.is_some() || arrow;
@@ -33,9 +33,23 @@ pub(crate) fn separator(pass: &mut Pass<'_>, at: usize) {
     match value {
         Value::Quoted { start, end } => pass.secret(class, start, end, None),
         Value::Nested { start } => nested::mask(pass, class, start, json),
-        Value::Bare { start } if class == Class::Header => header(pass, key, start, text[at] == b'='),
-        Value::Bare { start } => bare(pass, class, start, json, in_query(text, key.end)),
+        Value::Bare { start } if class == Class::Header && json.is_none() => {
+            header(pass, key, start, text[at] == b'=');
+        }
+        Value::Bare { start } => match argument_end(text, key.end, start) {
+            Some(end) => pass.secret(class, start, end, None),
+            None => bare(pass, class, start, json, in_query(text, key.end)),
+        },
     }
+}
+
+/// `"--password=two words"`: where the string that starts with the flag ends.
+fn argument_end(text: &[u8], key_end: usize, start: usize) -> Option<usize> {
+    let is_name = |b: &&u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    let name = text[..key_end].iter().rev().take(NAME_LEN_MAX).take_while(is_name).count();
+    let flag = key_end - name;
+    let quote = Quote::before(text, flag).filter(|_| text[flag..].starts_with(b"--"))?;
+    Some(quote.close(text, start).0)
 }
 
 /// Where a value may start behind the separator at `at`; `None` when it is part of an operator or a path.
@@ -46,7 +60,7 @@ pub(crate) fn value_start(text: &[u8], at: usize) -> Option<usize> {
         (b':', Some(b':')) | (b'=', Some(b'=' | b'~')) => None,
         (b':', _) if before == Some(b':') => None,
         (b'=', _) if matches!(before, Some(b'=' | b'!' | b'<' | b'>' | b'~' | b':')) => None,
-        (b':', Some(b'=')) | (b'=', Some(b'>')) => Some(at + 2),
+        (b':', Some(b'=')) | (b'=' | b'-', Some(b'>')) => Some(at + 2),
         _ => Some(at + 1),
     }
 }
@@ -81,20 +95,91 @@ fn bare(pass: &mut Pass<'_>, class: Class, start: usize, json: Option<usize>, qu
         let end = pan::announced_end(text, start);
         return pass.secret(class, start, end, json);
     }
+    if let Some(end) = block_end(text, start) {
+        return pass.secret(class, start, end, None);
+    }
     let mut end = bare_end(text, start);
     if query {
         end = text[start..end].iter().position(|&b| b == b'#').map_or(end, |len| start + len);
     }
+    if class == Class::Credential && fills_line(text, start, end) {
+        end = line_end(text, start, None);
+    }
     let word = &text[start..end];
     // Codes and track data hold digits; "pin: wrong" and "track: the path" are prose.
     let prose = class == Class::Sad && word.len() < PROSE_LEN_MAX && !word.iter().any(u8::is_ascii_digit);
-    if !prose {
+    if !prose
+        && !prose::follows_key(word)
+        && !is_parameter(pass, start, word)
+        && !is_directory(text, start, word)
+    {
         pass.secret(class, start, end, json);
     }
 }
 
 /// No word is this long; what is goes, and is passed over only once.
 const PROSE_LEN_MAX: usize = 64;
+
+/// The end of YAML's block scalar whose `|` or `>` is at `start`: the lines behind it that are indented.
+fn block_end(text: &[u8], start: usize) -> Option<usize> {
+    let mark = text.get(start..)?;
+    let sign = mark.iter().take(4).take_while(|b| b"|>+-0123456789".contains(b)).count();
+    let (b'|' | b'>', [b'\n', ..] | [b'\r', b'\n', ..]) = (mark[0], mark.get(sign..)?) else { return None };
+    let key = text[..start].iter().rposition(|&b| b == b'\n').map_or(0, |line| line + 1);
+    let indent = |line: &[u8]| line.iter().take_while(|&&b| b == b' ').count();
+    let outside = indent(&text[key..]);
+    let (mut at, mut end) = (start + sign, start + sign);
+    for line in text[at..].split_inclusive(|&b| b == b'\n') {
+        let content = line.trim_ascii();
+        if !content.is_empty() && indent(line) <= outside {
+            break;
+        }
+        if !content.is_empty() {
+            end = at + line.trim_ascii_end().len();
+        }
+        at += line.len();
+    }
+    Some(end)
+}
+
+/// Whether the value `start..end` goes on behind a space, in a line of `name: value` among such lines.
+fn fills_line(text: &[u8], start: usize, end: usize) -> bool {
+    if text.get(end) != Some(&b' ') || !text[..start].ends_with(b": ") {
+        return false;
+    }
+    let from = text[..start].iter().rev().take(LINE_START_MAX).position(|&b| b == b'\n');
+    let line = from.map_or(start.saturating_sub(LINE_START_MAX), |len| start - len);
+    let next = text[end..].iter().take(LINE_START_MAX).position(|&b| b == b'\n').map(|len| end + len + 1);
+    let is_alone = starts_with_name(&text[line..]) == Some(start - line);
+    is_alone && next.and_then(|next| starts_with_name(&text[next..])).is_some()
+}
+
+/// The start of a line up to its value, and a value, are shorter where lines are looked at.
+const LINE_START_MAX: usize = 512;
+
+/// The length of `name: ` at the start of `line`.
+fn starts_with_name(line: &[u8]) -> Option<usize> {
+    let indent = line.iter().take(64).take_while(|b| b" -".contains(b)).count();
+    let is_name = |b: &&u8| b.is_ascii_alphanumeric() || b"_-.".contains(b);
+    let name = line[indent..].iter().take(NAME_LEN_MAX).take_while(is_name).count();
+    (name > 0 && line[indent + name..].starts_with(b": ")).then_some(indent + name + 2)
+}
+
+/// `password = :password`, `pwd = @Pwd`, `pin = :p1`: a statement's parameter, named as what it stands for.
+fn is_parameter(pass: &Pass<'_>, start: usize, word: &[u8]) -> bool {
+    let (Some((b':' | b'@', name)), [.., b' ']) = (word.split_first(), &pass.text[..start]) else {
+        return false;
+    };
+    let is_numbered = matches!(name, [b'p' | b'P', number @ ..] if number.iter().all(u8::is_ascii_digit));
+    is_numbered || pass.names.class(name).is_some()
+}
+
+/// `PWD=/srv/app` of a shell's environment.
+fn is_directory(text: &[u8], start: usize, value: &[u8]) -> bool {
+    let is_variable =
+        |key: &[u8]| !key.last().is_some_and(|b| b.is_ascii_alphanumeric() || b";_-.".contains(b));
+    value.starts_with(b"/") && text[..start].strip_suffix(b"PWD=").is_some_and(is_variable)
+}
 
 /// Whether the key that ends at `end` stands in a URL's query, where a `#` ends its value.
 fn in_query(text: &[u8], end: usize) -> bool {
@@ -113,6 +198,9 @@ fn to_end_of_line(pass: &mut Pass<'_>, class: Class, from: usize) {
 
 /// `Authorization: Digest username="x", response="y"`: the rest of the line, but not of the string around it.
 fn header(pass: &mut Pass<'_>, key: KeyEnd, start: usize, form: bool) {
+    if let Some(end) = block_end(pass.text, start) {
+        return pass.secret(Class::Header, start, end, None);
+    }
     let around = key.quote.is_none().then(|| quote_around(pass.text, key.end)).flatten();
     let mut end = line_end(pass.text, start, around);
     if form {
@@ -138,6 +226,7 @@ fn line_end(text: &[u8], start: usize, around: Option<Quote>) -> usize {
         match b {
             b'\r' | b'\n' | b'<' => break,
             b'\\' if matches!(text.get(at + 1), Some(b'r' | b'n')) => break,
+            b'"' if place::is_inside_word(text, start, at..at + 1) => at += 1,
             b'"' | b'\\' => match Quote::at(text, at) {
                 Some(quote) if quote.sign == b'"' => {
                     let inside = at + quote.len();
@@ -174,7 +263,7 @@ impl Pass<'_> {
             Class::Pan => pan::announced(text, start, end, self.options.pan),
             Class::Sad => Some(Edit::remove(start, end, Rule::Sad)),
             Class::Credential | Class::Header => Some(Edit::remove(start, end, Rule::Key)),
-            Class::Label | Class::Harmless => None,
+            Class::Label | Class::Number | Class::Harmless => None,
         };
         let Some(mut edit) = edit else { return };
         edit.quote = json.and_then(|at| Some(at..at + Quote::at(text, at)?.len()));

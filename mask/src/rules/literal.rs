@@ -1,7 +1,9 @@
 //! Secrets that show what they are: vendors' keys by prefix, JSON web tokens, `Bearer` and `Basic`, private keys in PEM.
 
+use crate::base64;
 use crate::edit::Edit;
 use crate::report::Rule;
+use crate::rules::wrapped;
 
 /// A vendor's key: how it starts, and how many letters, digits, `_` or `-` follow at least.
 struct Vendor {
@@ -43,6 +45,26 @@ const VENDORS: &[Vendor] = &[
     vendor("sk-ant-", 2, 20),  // Anthropic
     vendor("sk-proj-", 2, 20), // OpenAI
     vendor("pypi-", 4, 32),
+    vendor("sk-svcacct-", 2, 20),
+    vendor("sk_sbx_", 2, 16),   // Checkout.com
+    vendor("rzp_live_", 3, 10), // Razorpay
+    vendor("rzp_test_", 3, 10),
+    vendor("sq0atp-", 6, 20), // Square
+    vendor("sq0csp-", 6, 20),
+    vendor("shpss_", 5, 20),
+    vendor("shpca_", 5, 20),
+    vendor("shppa_", 5, 20),
+    vendor("doo_v1_", 3, 32),
+    vendor("dor_v1_", 3, 32),
+    vendor("GOCSPX-", 6, 20), // Google OAuth
+    vendor("hf_", 2, 30),     // Hugging Face
+    vendor("lin_api_", 3, 30),
+    vendor("NRAK-", 4, 20), // New Relic
+    vendor("sntrys_", 6, 30),
+    vendor("glsa_", 4, 30), // Grafana
+    vendor("PMAK-", 4, 30), // Postman
+    vendor("gldt-", 4, 16),
+    vendor("AGE-SECRET-KEY-", 3, 40),
 ];
 
 /// Its `I` has one byte before it only.
@@ -56,7 +78,11 @@ const JWT: &[u8] = b"eyJ";
 pub(crate) fn may_start(text: &[u8], at: usize) -> Option<usize> {
     if text[at] | 0x20 == b'b' {
         let second = *text.get(at + 1)? | 0x20;
-        return if second == b'e' || second == b'a' { scheme_len(text, at).map(|_| at) } else { None };
+        return match second {
+            b'e' | b'a' => scheme_len(text, at).map(|_| at),
+            b'w' => at.checked_sub(4).filter(|&start| text[start..].starts_with(wrapped::XML)),
+            _ => None,
+        };
     }
     if text[at] == b'I' && at > 0 && text[at - 1..].starts_with(GOOGLE.prefix) {
         return Some(at - 1);
@@ -135,30 +161,12 @@ const TOKEN_LEN_MIN: usize = 8;
 /// English words are shorter than this.
 const WORD_LEN_MAX: usize = 20;
 
-/// Whether base64 `token` holds a colon, as `user:password` does.
+/// Whether base64 `token` holds a colon, as `user:password` does. Such a pair is text; a word read as base64 seldom is.
 fn decodes_to_pair(token: &[u8]) -> bool {
-    let value = |b: u8| match b {
-        b'A'..=b'Z' => u32::from(b - b'A'),
-        b'a'..=b'z' => u32::from(b - b'a') + 26,
-        b'0'..=b'9' => u32::from(b - b'0') + 52,
-        b'+' | b'-' => 62,
-        _ => 63,
-    };
-    token.chunks(4).filter(|quad| quad.len() > 1).any(|quad| {
-        let bits = quad.iter().fold(0, |bits, &b| bits << 6 | value(b)) << (6 * (4 - quad.len()));
-        let bytes = bits.to_be_bytes();
-        bytes[1..quad.len()].contains(&b':')
-    }) && token.len() >= 4
-        && token.iter().all(u8::is_ascii)
-        && printable(token, value)
-}
-
-/// A pair of user and password is text; a word read as base64 seldom is.
-fn printable(token: &[u8], value: impl Fn(u8) -> u32) -> bool {
-    token.chunks_exact(4).all(|quad| {
-        let bits = quad.iter().fold(0, |bits, &b| bits << 6 | value(b));
-        bits.to_be_bytes()[1..].iter().all(|b| (b' '..=b'~').contains(b))
-    })
+    let whole = &token[..token.len() / 4 * 4];
+    token.len() >= 4
+        && base64::decode(token).is_some_and(|pair| pair.contains(&b':'))
+        && base64::decode(whole).is_some_and(|pair| pair.iter().all(|b| (b' '..=b'~').contains(b)))
 }
 
 fn jwt(text: &[u8], start: usize) -> Option<Edit> {

@@ -15,7 +15,7 @@ const LABEL_LEN_MAX: usize = 64;
 /// The class that the quoted text behind a label's separator names, and where its closing quote starts.
 pub(crate) fn class(text: &[u8], names: &Names, from: usize) -> Option<(Class, usize)> {
     let at = skip_space(text, from, false);
-    let quote = Quote::at(text, at)?;
+    let Some(quote) = Quote::at(text, at) else { return bare_class(text, names, from) };
     let start = at + quote.len();
     let near = &text[..text.len().min(start + LABEL_LEN_MAX)];
     let (end, closed) = quote.close(near, start);
@@ -23,13 +23,24 @@ pub(crate) fn class(text: &[u8], names: &Names, from: usize) -> Option<(Class, u
     (closed && !matches!(class, Class::Label)).then_some((class, end + quote.len()))
 }
 
-/// Masks the secret that belongs to the name behind `from`.
-pub(crate) fn label(pass: &mut Pass<'_>, from: usize) {
+/// `Content-Disposition: form-data; name=cvv`, without quotes.
+fn bare_class(text: &[u8], names: &Names, from: usize) -> Option<(Class, usize)> {
+    if !text[..from].ends_with(b"form-data; name=") {
+        return None;
+    }
+    let is_name = |b: &&u8| b.is_ascii_alphanumeric() || b"_-.[]".contains(b);
+    let end = from + text[from..].iter().take(LABEL_LEN_MAX).take_while(is_name).count();
+    let class = names.class(&text[from..end])?;
+    (!matches!(class, Class::Label)).then_some((class, end))
+}
+
+/// Masks the secret that belongs to the name behind `from`, the label's separator being at `at`.
+pub(crate) fn label(pass: &mut Pass<'_>, at: usize, from: usize) {
     let Some((class, end)) = class(pass.text, pass.names, from) else { return };
     let text = pass.text;
     if let Some((start, end)) = part(text, end).or_else(|| element(text, end)) {
         pass.secret(class, start, end, None);
-    } else if let Some((start, end, json)) = neighbour(text, end) {
+    } else if let Some((start, end, json)) = neighbour(text, end).or_else(|| neighbour_before(text, at)) {
         pass.secret(class, start, end, json);
     }
 }
@@ -61,7 +72,8 @@ pub(crate) fn serialized(pass: &mut Pass<'_>, at: usize) {
     }
     if let Some(quote) = Quote::at(text, behind + 1).filter(|_| text[behind] == b':') {
         let start = behind + 1 + quote.len();
-        pass.secret(class, start, quote.close(text, start).0, None);
+        let end = place::counted_end(text, start, &text[number..behind], quote);
+        pass.secret(class, start, end.unwrap_or_else(|| quote.close(text, start).0), None);
     }
 }
 
@@ -74,6 +86,20 @@ const BETWEEN_LEN_MAX: usize = 256;
 fn neighbour(text: &[u8], end: usize) -> Option<(usize, usize, Option<usize>)> {
     let near = text[end..].iter().take(BETWEEN_LEN_MAX).take_while(|b| !b"{}>".contains(b)).count();
     let (quote, from) = (end..end + near).find_map(|at| value_key_end(text, at))?;
+    match place::value(text, from, true)? {
+        Value::Quoted { start, end } => Some((start, end, None)),
+        Value::Bare { start } => Some((start, place::bare_end(text, start), quote)),
+        Value::Nested { .. } => None,
+    }
+}
+
+/// `{"value":"123","name":` and `<input value="123" name=`: the same before the label, which is at `at`.
+fn neighbour_before(text: &[u8], at: usize) -> Option<(usize, usize, Option<usize>)> {
+    let near = text[..at].iter().rev().take(BETWEEN_LEN_MAX).take_while(|b| !b"{}<>".contains(b)).count();
+    if !matches!(text[..at - near], [.., b'{' | b'<']) {
+        return None;
+    }
+    let (quote, from) = (at - near..at).find_map(|at| value_key_end(text, at))?;
     match place::value(text, from, true)? {
         Value::Quoted { start, end } => Some((start, end, None)),
         Value::Bare { start } => Some((start, place::bare_end(text, start), quote)),

@@ -53,7 +53,8 @@ fn scalar(pass: &mut Pass<'_>, class: Class, at: usize, json: Option<usize>) -> 
         }
         None => {
             let len = text[at..].iter().take_while(|b| !is_structure(**b)).count().max(1);
-            (at, at + len, at + len)
+            let end = at + len + padding(&text[at + len..]);
+            (at, end, end)
         }
     };
     let behind = skip_space(text, next, true);
@@ -62,6 +63,13 @@ fn scalar(pass: &mut Pass<'_>, class: Class, at: usize, json: Option<usize>) -> 
         pass.secret(class, start, end, if start == at { json } else { None });
     }
     Some(next)
+}
+
+/// The `=` at the end of base64, where no value follows.
+fn padding(text: &[u8]) -> usize {
+    let len = text.iter().take(3).take_while(|&&b| b == b'=').count();
+    let ends = text.get(len).is_none_or(|b| b",]}) \t\r\n".contains(b));
+    if ends && len < 3 { len } else { 0 }
 }
 
 fn is_structure(b: u8) -> bool {

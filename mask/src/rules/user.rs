@@ -16,6 +16,9 @@ use crate::report::Rule;
 /// More rules than this are a word list, which belongs in `keys_add`.
 const RULES_MAX: usize = 64;
 
+/// A rule's name, which labels a metric.
+const NAME_LEN_MAX: usize = 64;
+
 /// Bytes of one pattern.
 const PATTERN_LEN_MAX: usize = 1024;
 
@@ -50,6 +53,7 @@ impl UserRules {
         if rules.len() > RULES_MAX {
             return Err(ConfigError::TooManyRules { given: rules.len(), max: RULES_MAX });
         }
+        rules.iter().enumerate().try_for_each(|(i, rule)| check_name(rule, &rules[..i]))?;
         let hirs: Vec<Hir> = rules.iter().map(parse).collect::<Result<_, _>>()?;
         let config = Regex::config().nfa_size_limit(Some(COMPILED_BYTES_MAX)).utf8_empty(false);
         let regex =
@@ -70,7 +74,8 @@ impl UserRules {
         let matches = self.regex.find_iter(Input::new(text)).filter(|found| !found.is_empty());
         matches.map(|found| {
             let (start, end) = whole_characters(text, found.start(), found.end());
-            Edit::remove(start, end, Rule::User)
+            let user = u8::try_from(found.pattern().as_usize()).ok();
+            Edit { user, ..Edit::remove(start, end, Rule::User) }
         })
     }
 
@@ -95,6 +100,19 @@ fn whole_characters(text: &[u8], start: usize, end: usize) -> (usize, usize) {
     let before = if cut { 1 + text[..start].iter().rev().take(2).take_while(is_inner).count() } else { 0 };
     let behind = text[end..].iter().take(3).take_while(is_inner).count();
     (start.saturating_sub(before), end + behind)
+}
+
+/// A name is a label in metrics: `user:NAME`.
+fn check_name(rule: &UserRule, before: &[UserRule]) -> Result<(), ConfigError> {
+    let refused = |why| Err(ConfigError::RuleName { name: rule.name.clone(), why });
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+    if rule.name.is_empty() || rule.name.len() > NAME_LEN_MAX || !rule.name.bytes().all(is_plain) {
+        return refused("a name has 1 to 64 letters, digits, \"-\", \"_\" or \".\"");
+    }
+    if before.iter().any(|other| other.name == rule.name) {
+        return refused("another rule has the same name; hits are counted by name");
+    }
+    Ok(())
 }
 
 fn parse(rule: &UserRule) -> Result<Hir, ConfigError> {

@@ -5,9 +5,11 @@
 //! the other are one valid request: that is how batches are merged.
 
 mod cut;
+mod notice;
 mod walk;
 
 pub use cut::{Piece, cut};
+pub use notice::{says_notice, without_notices};
 pub use walk::{Scalar, SpanAt, attribute, count_spans, for_each_span, short_key_value, short_text};
 
 /// Fields of `ExportTraceServiceRequest` and `TracesData`.

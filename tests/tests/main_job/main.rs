@@ -11,6 +11,7 @@ mod figures;
 mod load;
 mod page;
 mod php;
+mod positions;
 mod prometheus;
 mod refusals;
 mod sdk;

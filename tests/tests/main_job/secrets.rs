@@ -60,7 +60,7 @@ impl Planted {
     }
 }
 
-fn check_digit(body: &str) -> u32 {
+pub(super) fn check_digit(body: &str) -> u32 {
     let sum: u32 = body
         .bytes()
         .rev()
@@ -246,7 +246,7 @@ fn malformed(daemon: &Daemon, card: &str) -> String {
 }
 
 /// The first boards of the event stream.
-fn events(daemon: &Daemon) -> String {
+pub(super) fn events(daemon: &Daemon) -> String {
     let mut lines = BufReader::new(daemon.get("/api/v1/events")).lines();
     let mut seen = String::new();
     let mut boards = 0;
@@ -259,7 +259,7 @@ fn events(daemon: &Daemon) -> String {
     seen
 }
 
-fn on_disk(folder: &Path, visit: &mut impl FnMut(&Path, &[u8])) {
+pub(super) fn on_disk(folder: &Path, visit: &mut impl FnMut(&Path, &[u8])) {
     for entry in fs::read_dir(folder).expect("the folder can be read") {
         let path = entry.expect("the entry can be read").path();
         if path.is_dir() {

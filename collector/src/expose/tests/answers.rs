@@ -92,7 +92,7 @@ async fn a_series_has_the_points_of_its_range() {
 async fn the_sums_of_each_destination_add_up_to_what_was_received() {
     let answer = daemon(Known::new().await).get("/api/v1/stats").await.json();
     let want = "received rejected invalid_spans masked rolled_up late backwards name_conflicts \
-                open_calls_lost providers_replaced unsaved_windows clock_skew_s unreadable_batches missed journal \
+                notices open_calls_lost providers_replaced unsaved_windows clock_skew_s unreadable_batches missed journal \
                 store destinations";
     assert_eq!(keys(&answer), sorted(want));
     assert_eq!(answer["rejected"]["too_large"], 1);

@@ -1,6 +1,7 @@
 //! The `traceparent` header of W3C Trace Context, version 00: reading it, writing it, and nothing that a
 //! stranger could use to send us more than two ids and a flag.
 
+use super::hex;
 use crate::context::Context;
 use crate::id::{SpanId, TraceId};
 
@@ -29,51 +30,8 @@ impl Context {
         }
         let (trace_id, span_id) = (TraceId(trace_id), SpanId(span_id));
         // Of the flags, bit 0 (sampled) and bit 1 (the trace id is random) have a meaning.
-        Some(Context { trace_id, span_id, flags: flags & 3, remote: true, call: None })
+        Some(Context { trace_id, span_id, flags: flags & 3, remote: true, call: None, carried: None })
     }
-}
-
-/// Hands the headers of the current context to `set`, for an outgoing request: a name and a value each.
-///
-/// Send them to your own services. An external provider has no use for your trace ids.
-///
-/// ```
-/// let mut headers = std::collections::HashMap::new();
-/// spanmill::inject(|name, value| {
-///     headers.insert(name.to_string(), value.to_string());
-/// });
-/// assert!(headers.is_empty(), "no span is open here");
-/// ```
-pub fn inject(mut set: impl FnMut(&str, &str)) {
-    if let Some(context) = Context::current() {
-        set(TRACEPARENT, &context.traceparent());
-    }
-}
-
-/// The context of an incoming request, if a valid one came along; `get` looks a header up by its name.
-///
-/// ```
-/// let header = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-/// let context = spanmill::extract(|name| (name == "traceparent").then_some(header)).unwrap();
-/// let span = spanmill::Span::builder("POST /pay").server().parent(&context).start();
-/// # drop(span);
-/// ```
-pub fn extract<'h>(get: impl FnOnce(&str) -> Option<&'h str>) -> Option<Context> {
-    get(TRACEPARENT).and_then(Context::from_traceparent)
-}
-
-/// Lower-case hex only, as the specification demands.
-fn hex<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
-    let digit = |byte: u8| match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
-    };
-    let mut out = [0; N];
-    for (byte, pair) in out.iter_mut().zip(text.chunks_exact(2)) {
-        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-    }
-    Some(out)
 }
 
 #[cfg(test)]

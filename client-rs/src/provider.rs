@@ -37,7 +37,7 @@ impl Provider {
     }
 
     /// What the daemon on this host thinks of the provider, for code that can take another one: read from memory that
-    /// the daemon keeps up to date, in some ten nanoseconds. Needs no client that runs.
+    /// the daemon keeps up to date, in some forty nanoseconds. Needs no client that runs.
     ///
     /// ```
     /// # use spanmill::Provider;

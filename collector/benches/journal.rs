@@ -13,7 +13,7 @@ use rustix::time::{ClockId, clock_gettime};
 use spanmill_collector::clock::Clock;
 use spanmill_collector::command::load::payload;
 use spanmill_collector::demo::Random;
-use spanmill_collector::journal::{self, Config, Durability, Journal};
+use spanmill_collector::journal::{self, Config, Durability, Journal, Overflow};
 use spanmill_collector::mask::{MaskedBatch, Masking};
 use spanmill_collector::outcome::Transport;
 use spanmill_collector::receive::ReceivedBatch;
@@ -39,6 +39,7 @@ fn main() {
                     max_size: 256 << 20,
                     max_age: Duration::from_secs(3600),
                     durability,
+                    overflow: Overflow::Reject,
                 };
                 measure(config, spans, is_followed);
             }
@@ -87,7 +88,8 @@ fn measure(config: Config, spans: usize, is_followed: bool) {
 
 fn batch(spans: usize) -> MaskedBatch {
     let body: Bytes = payload::request(&mut Random::new(1), spans, 1_800_000_000_000_000_000).into();
-    let received = ReceivedBatch { body, transport: Transport::Grpc, received_unix_ns: 0, hops: 0 };
+    let received =
+        ReceivedBatch { body, transport: Transport::Grpc, received_unix_ns: 0, hops: 0, origin: None };
     let masking = Masking::new(Arc::new(Masker::standard()), Arc::default());
     masking.apply(received).expect("the payload is well-formed").batch
 }

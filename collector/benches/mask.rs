@@ -37,7 +37,13 @@ fn apply(bencher: Bencher<'_, '_>, body: &Bytes) {
     let masking = Masking::new(Arc::new(Masker::standard()), Arc::default());
     bencher.counter(BytesCount::new(body.len())).bench(|| {
         let body = body.clone();
-        masking.apply(ReceivedBatch { body, transport: Transport::Grpc, received_unix_ns: 0, hops: 0 })
+        masking.apply(ReceivedBatch {
+            body,
+            transport: Transport::Grpc,
+            received_unix_ns: 0,
+            hops: 0,
+            origin: None,
+        })
     });
 }
 

@@ -104,6 +104,7 @@ fn batch(first: u64, now_ns: u64) -> MaskedBatch {
         transport: Transport::Grpc,
         received_unix_ns: now_ns,
         hops: 0,
+        origin: None,
     };
     masking.apply(received).expect("prost writes well-formed requests").batch
 }

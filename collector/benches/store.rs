@@ -66,6 +66,7 @@ static DAY: LazyLock<Day> = LazyLock::new(|| {
         max_size: 1 << 30,
         max_age: Duration::from_secs(3600),
         durability: Durability::Process,
+        overflow: journal::Overflow::Reject,
     };
     let journal = journal::start(config, clock.clone(), Arc::default()).unwrap();
     let windows = Windows::default();

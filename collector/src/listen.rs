@@ -1,10 +1,12 @@
-//! The accept loop of every HTTP listener: bounded in connections, header bytes and time, HTTP/1.1 and HTTP/2.
+//! The accept loop of every HTTP listener: bounded in connections, header bytes and time, HTTP/1.1 and HTTP/2, TLS
+//! where there is a certificate.
 //!
 //! [`Workers`] are threads with a current-thread runtime each. Any number of listeners share them: one task
 //! accepts for each listener and hands the connections round, so a connection lives and dies on one core.
 //! It never waits for a peer that does not speak, and never holds more connections than [`Limits`] says.
 
 mod connection;
+mod door;
 mod head;
 #[cfg(test)]
 mod tests;
@@ -26,6 +28,9 @@ use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use crate::tls;
+use door::{Door, Entered};
+
 /// Connections that the kernel holds for us while all slots are taken; the kernel's own default is 4,096.
 const BACKLOG: i32 = 1024;
 
@@ -43,8 +48,11 @@ pub struct Limits {
     /// Open connections; above it a peer waits in the kernel's backlog until one closes.
     pub connections_max: usize,
     /// A connection whose first request has not begun by then is closed; so is one that takes longer over a
-    /// later header.
+    /// later header, or over its TLS handshake.
     pub header_timeout: Duration,
+    /// TLS handshakes at a time; what comes above it waits, and its time runs. A peer can make us hold some 64 KiB
+    /// before it has said who it is, so 1,024 are 64 MiB.
+    pub handshakes_max: usize,
     /// A connection without a new request is closed after this (HTTP/2: after up to twice this). Longer than
     /// the pools of the common clients (reqwest and Go 90 s, OkHttp 5 min), so that it is they who close and
     /// no request meets a connection that is just going away.
@@ -60,6 +68,7 @@ impl Default for Limits {
         Limits {
             connections_max: 1024,
             header_timeout: Duration::from_secs(10),
+            handshakes_max: 1024,
             idle_timeout: Duration::from_secs(360),
             ping_interval: Duration::from_secs(20),
             ping_timeout: Duration::from_secs(10),
@@ -72,12 +81,18 @@ impl Default for Limits {
 pub struct Listener {
     socket: TcpListener,
     address: SocketAddr,
+    tls: Option<Arc<tls::Server>>,
 }
 
 impl Listener {
     /// The address with the real port where port 0 was asked for.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// With TLS, if there is a certificate: then nothing else is spoken there.
+    pub fn with_tls(self, tls: Option<Arc<tls::Server>>) -> Listener {
+        Listener { tls, ..self }
     }
 }
 
@@ -95,7 +110,7 @@ pub struct BindError {
 pub fn bind(address: SocketAddr) -> Result<Listener, BindError> {
     let socket = open(address).map_err(|cause| BindError { address, fix: fix(address, &cause), cause })?;
     let address = socket.local_addr().unwrap_or(address);
-    Ok(Listener { socket, address })
+    Ok(Listener { socket, address, tls: None })
 }
 
 fn open(address: SocketAddr) -> io::Result<TcpListener> {
@@ -187,17 +202,26 @@ impl Workers {
         let socket = tokio::net::TcpListener::from_std(listener.socket)?;
         let runtimes = self.runtimes.clone();
         let service = Arc::new(service);
+        let door = Arc::new(Door::new(listener.tls, limits.handshakes_max));
         let stopping = self.stopping.subscribe();
         let mut worker = 0;
-        let hand_on = move |stream: TcpStream, address: SocketAddr, slot, stopping| {
+        let hand_on = move |stream: TcpStream, address: SocketAddr, slot, stopping: watch::Receiver<bool>| {
             let peer = Peer { address, worker };
             worker = (worker + 1) % runtimes.len();
             // A socket belongs to the runtime that registered it; it changes over as a plain one.
             let Ok(stream) = stream.into_std() else { return };
-            let service = Arc::clone(&service);
+            let (service, door) = (Arc::clone(&service), Arc::clone(&door));
             runtimes[peer.worker].spawn(async move {
                 let Ok(stream) = TcpStream::from_std(stream) else { return };
-                connection::serve(stream, limits, service(peer), stopping).await;
+                match door.enter(stream, address, &limits, stopping.clone()).await {
+                    Some(Entered::Plain(stream)) => {
+                        connection::serve(stream, limits, service(peer), stopping).await;
+                    }
+                    Some(Entered::Tls(stream)) => {
+                        connection::serve(stream, limits, service(peer), stopping).await;
+                    }
+                    None => {}
+                }
                 drop::<OwnedSemaphorePermit>(slot);
             });
         };

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use spanmill_collector::command::{check, demo, explain, load, mask, run, scan};
+use spanmill_collector::command::{check, demo, explain, load, mask, replay, run, scan};
 
 /// Knows within seconds which external provider is slow, failing or hanging.
 #[derive(Debug, Parser)]
@@ -22,6 +22,7 @@ enum Command {
     Load(load::Load),
     Mask(mask::Mask),
     Scan(scan::Scan),
+    Replay(replay::Replay),
 }
 
 /// `EX_USAGE` of sysexits.h: what the operator wrote can't be used.
@@ -72,6 +73,10 @@ fn main() -> ExitCode {
                 }
             };
         }
+        Command::Replay(replay) => replay.run().map_err(|error| match error {
+            replay::Error::Config(error) => (USAGE, error.to_string()),
+            other => (1, other.to_string()),
+        }),
         Command::Load(load) => load.run().map_err(|error| (1, error.to_string())),
     };
     match ended {

@@ -45,16 +45,19 @@ pub enum Rejected {
     WrongSignal,
     /// Forwarded more than four times: somebody's configuration is a ring.
     Loop,
+    /// A part of a forwarded batch that was here already: a spanmill sends the rest by itself.
+    Overlap,
 }
 
 impl Rejected {
-    pub const ALL: [Rejected; 6] = [
+    pub const ALL: [Rejected; 7] = [
         Rejected::Malformed,
         Rejected::TooLarge,
         Rejected::Unauthorized,
         Rejected::Overload,
         Rejected::WrongSignal,
         Rejected::Loop,
+        Rejected::Overlap,
     ];
 
     /// The `reason` label in metrics and the key in `/api/v1/stats`.
@@ -66,6 +69,29 @@ impl Rejected {
             Rejected::Overload => "overload",
             Rejected::WrongSignal => "wrong_signal",
             Rejected::Loop => "loop",
+            Rejected::Overlap => "overlap",
+        }
+    }
+}
+
+/// Why spans are lost before they are in the journal, where nobody can be told to bring them again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Lost {
+    /// `journal.max_size` bytes wait for a destination.
+    JournalFull,
+    /// The disk takes nothing: it is full, or broken.
+    JournalUnwritable,
+}
+
+impl Lost {
+    pub const ALL: [Lost; 2] = [Lost::JournalFull, Lost::JournalUnwritable];
+
+    /// The `reason` label in metrics and the key in `/api/v1/stats`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Lost::JournalFull => "journal_full",
+            Lost::JournalUnwritable => "journal_unwritable",
         }
     }
 }
@@ -77,6 +103,10 @@ pub struct Outcomes {
     rejected_requests: [AtomicU64; Rejected::ALL.len()],
     /// Spans cut out of accepted requests because their ids are not valid.
     invalid_spans: AtomicU64,
+    /// Spans of the local socket that are not in the journal.
+    lost_spans: [AtomicU64; Lost::ALL.len()],
+    /// Spans of batches that another daemon sent again and that were here already.
+    known_spans: AtomicU64,
     masked: [AtomicU64; Rule::ALL.len()],
     /// The operator's masking rules by name, also those that a reload took away: counters never go back.
     user_rules: Mutex<Vec<(String, Arc<AtomicU64>)>>,
@@ -96,6 +126,16 @@ impl Outcomes {
     /// `spans` were cut out of an accepted request.
     pub fn invalid_spans(&self, spans: u64) {
         self.invalid_spans.fetch_add(spans, Ordering::Relaxed);
+    }
+
+    /// `spans` are lost, and nobody could be told.
+    pub fn lost(&self, reason: Lost, spans: u64) {
+        self.lost_spans[reason as usize].fetch_add(spans, Ordering::Relaxed);
+    }
+
+    /// `spans` came again from another daemon.
+    pub fn known(&self, spans: u64) {
+        self.known_spans.fetch_add(spans, Ordering::Relaxed);
     }
 
     /// The counters of the operator's own rules, in the order of `names`.
@@ -144,5 +184,13 @@ impl Outcomes {
         let built_in = Rule::ALL.into_iter().filter(|rule| *rule != Rule::User || user.is_empty());
         let built_in = built_in.map(|rule| (rule.name().to_owned(), count(&self.masked[rule as usize])));
         built_in.chain(user.iter().map(|(name, hits)| (format!("user:{name}"), count(hits)))).collect()
+    }
+
+    pub fn lost_by(&self, reason: Lost) -> u64 {
+        self.lost_spans[reason as usize].load(Ordering::Relaxed)
+    }
+
+    pub fn known_total(&self) -> u64 {
+        self.known_spans.load(Ordering::Relaxed)
     }
 }

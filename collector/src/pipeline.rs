@@ -20,8 +20,8 @@ use crate::expose::{self, Reload, Sources};
 use crate::forward::{self, Destination};
 use crate::journal::{self, Journal, Refused};
 use crate::listen;
-use crate::mask::{Masked, Masking};
-use crate::outcome::Outcomes;
+use crate::mask::{Masked, MaskedBatch, Masking};
+use crate::outcome::{Lost, Outcomes, Transport};
 use crate::receive::{self, Accepted, ReceivedBatch, Refusal, Sink};
 use crate::rollup::{self, Rollup};
 use crate::store::{self, Store};
@@ -56,6 +56,7 @@ pub struct Pipeline {
     store: Store,
     destinations: Arc<Vec<Destination>>,
     server: expose::Server,
+    page_scheme: &'static str,
     draining: Arc<AtomicBool>,
     reload: Reload,
 }
@@ -72,10 +73,14 @@ impl Pipeline {
         let draining = Arc::new(AtomicBool::new(false));
         let masking = Masking::new(config.mask, Arc::clone(&outcomes));
         let page = listen::bind(config.expose.listen)?;
+        let page_scheme = if config.expose.tls.is_some() { "https" } else { "http" };
 
-        let dir = config.journal.dir.display().to_string();
+        let journal_dir = config.journal.dir.clone();
+        let dir = journal_dir.display().to_string();
         let journal = journal::start(config.journal, clock.clone(), Arc::clone(&outcomes))
             .map_err(|cause| StartError::Journal { dir, cause })?;
+        let names: Vec<_> = config.forward.iter().map(|config| config.name.as_str()).collect();
+        forward::tell_of_absent(&journal_dir, &names, &journal);
         let (opened, restored) = store::open(&config.store, &journal, clock)?;
         let rollup = rollup::start(config.rollup, &journal, clock.clone(), Some(restored));
         let store = store::start(opened, store::Live::new(&rollup, &journal))?;
@@ -101,7 +106,7 @@ impl Pipeline {
             outcomes: Arc::clone(&outcomes),
         };
         let receiver = receive::start(config.receive, &path, clock, &outcomes)?;
-        Ok(Pipeline { receiver, journal, rollup, store, destinations, server, draining, reload })
+        Ok(Pipeline { receiver, journal, rollup, store, destinations, server, page_scheme, draining, reload })
     }
 
     /// Says where everything is.
@@ -117,7 +122,7 @@ impl Pipeline {
         if self.destinations.is_empty() {
             tracing::info!("forwarding to nobody: the configuration has no [forward.NAME]");
         }
-        tracing::info!("page and API on http://{page}/");
+        tracing::info!("page and API on {}://{page}/", self.page_scheme);
     }
 
     /// Where the page listens.
@@ -184,16 +189,46 @@ impl Sink for Path {
             self.rollup.notices(&notices);
         }
         if batch.spans() > 0 {
-            self.journal.append(batch).await.map_err(refusal)?;
+            self.keep(self.rollup.recognised(batch)).await?;
         }
         self.outcomes.invalid_spans(u64::from(rejected_spans));
         Ok(Accepted { rejected_spans })
     }
 }
 
-fn refusal(refused: Refused) -> Refusal {
-    Refusal::Overload { reason: refused.to_string(), retry_after: RETRY_AFTER }
+impl Path {
+    /// Appends the batch. What cannot be kept is rolled up all the same, so that the verdicts go on; whoever waits
+    /// for an answer brings it again, on the local socket it is lost.
+    async fn keep(&self, batch: MaskedBatch) -> Result<(), Refusal> {
+        let spans = u64::from(batch.spans());
+        let refused = match self.journal.append(batch.clone()).await {
+            Ok(_) => return Ok(()),
+            Err(refused) => refused,
+        };
+        let lost = match refused {
+            Refused::Known => {
+                self.outcomes.known(spans);
+                return Ok(());
+            }
+            Refused::Overlaps => return Err(Refusal::Overlaps),
+            Refused::Full { .. } => Some(Lost::JournalFull),
+            Refused::Disk(_) => Some(Lost::JournalUnwritable),
+            // The other copy has its own answer, and a stopping daemon judges nothing any more.
+            Refused::BeingWritten | Refused::Closed => None,
+        };
+        match (lost, batch.came_by()) {
+            (Some(reason), Some(Transport::Local)) => {
+                self.rollup.roll_up_unkept(&batch);
+                self.outcomes.lost(reason, spans);
+            }
+            (Some(_), _) => self.rollup.roll_up_refused(&batch),
+            (None, _) => {}
+        }
+        Err(Refusal::Overload { reason: refused.to_string(), retry_after: RETRY_AFTER })
+    }
 }
 
 #[cfg(test)]
-mod tests;
+mod keep_tests;
+#[cfg(test)]
+mod reload_tests;

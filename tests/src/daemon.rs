@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
@@ -18,12 +19,19 @@ use crate::wait::{self, PATIENCE};
 pub struct Builder {
     jaeger: Option<SocketAddr>,
     toml: String,
+    data_dir: Option<PathBuf>,
 }
 
 impl Builder {
     /// Forwards to `[forward.jaeger]` at this address.
     pub fn forwarding_to(mut self, jaeger: SocketAddr) -> Builder {
         self.jaeger = Some(jaeger);
+        self
+    }
+
+    /// Its data go to `dir` instead of the daemon's own folder.
+    pub fn storing_in(mut self, dir: &Path) -> Builder {
+        self.data_dir = Some(dir.to_owned());
         self
     }
 
@@ -37,6 +45,9 @@ impl Builder {
     #[track_caller]
     pub fn start(self) -> Daemon {
         let dir = tempfile::tempdir().expect("there is room for a folder");
+        if let Some(elsewhere) = &self.data_dir {
+            symlink(elsewhere, dir.path().join("data")).expect("the folder is ours");
+        }
         // A port that was free may be taken by the time the daemon binds it.
         for _ in 0..3 {
             let addresses = Addresses::free();
@@ -143,6 +154,13 @@ impl Daemon {
         self.dir.path().join("data")
     }
 
+    /// Memory that it holds now.
+    pub fn resident_kib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.program.id())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it has memory");
+        line.trim().trim_end_matches(" kB").parse().expect("it is a number")
+    }
+
     /// All that it has written to standard output and error.
     pub fn log(&self) -> String {
         self.program.output()
@@ -211,7 +229,7 @@ impl Daemon {
         self.restart();
     }
 
-    /// kill -9; [`Daemon::restart`] starts it again.
+    /// Ends it without a chance to write anything more.
     pub fn kill_9(&mut self) {
         self.program.kill_9();
     }
@@ -219,6 +237,17 @@ impl Daemon {
     /// A new start on the same data and the same ports.
     #[track_caller]
     pub fn restart(&mut self) {
+        self.program = run(self.dir.path());
+        assert!(ready(&mut self.program, &self.addresses), "another program took a port: {}", self.log());
+    }
+
+    /// Stops it, changes its configuration, and starts it on the same data and the same ports.
+    #[track_caller]
+    pub fn reconfigure(&mut self, change: impl FnOnce(String) -> String) {
+        assert!(self.terminate().success(), "{}", self.log());
+        let file = self.dir.path().join("spanmill.toml");
+        let toml = fs::read_to_string(&file).expect("it was started with it");
+        fs::write(&file, change(toml)).expect("the folder is ours");
         self.program = run(self.dir.path());
         assert!(ready(&mut self.program, &self.addresses), "another program took a port: {}", self.log());
     }

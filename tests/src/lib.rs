@@ -8,5 +8,8 @@ pub mod grpc;
 pub mod jaeger;
 pub mod program;
 pub mod prometheus;
+pub mod receiver;
+pub mod senders;
 pub mod spans;
+pub mod sums;
 pub mod wait;

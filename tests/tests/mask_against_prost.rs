@@ -30,7 +30,9 @@ fn mask(message: &[u8]) -> Option<Masked> {
     static MASKER: LazyLock<Arc<Masker>> = LazyLock::new(|| Arc::new(Masker::standard()));
     let masking = Masking::new(Arc::clone(&MASKER), Arc::new(Outcomes::default()));
     let body = message.to_vec().into();
-    masking.apply(ReceivedBatch { body, transport: Transport::Http, received_unix_ns: 1, hops: 0 }).ok()
+    masking
+        .apply(ReceivedBatch { body, transport: Transport::Http, received_unix_ns: 1, hops: 0, origin: None })
+        .ok()
 }
 
 /// Each attribute of a request, of whatever part of it.

@@ -7,19 +7,25 @@ use std::sync::LazyLock;
 
 /// Modules of the daemon and what each may import of the others. A stage sees the output type of the stage
 /// before it, `outcome` and `clock`; `expose` is handed the read handles of every stage.
-const MAY_IMPORT: [(&str, &[&str]); 12] = [
+const MAY_IMPORT: [(&str, &[&str]); 15] = [
     ("clock", &[]),
     ("outcome", &[]),
-    ("listen", &[]),
-    ("receive", &["clock", "listen", "outcome"]),
+    ("rotate", &[]),
+    ("tls", &["rotate"]),
+    ("dial", &["tls"]),
+    ("listen", &["tls"]),
+    ("receive", &["clock", "listen", "outcome", "rotate", "tls"]),
     ("mask", &["outcome", "receive"]),
     ("journal", &["clock", "mask", "outcome"]),
     ("rollup", &["clock", "journal", "mask", "receive"]),
     ("detect", &["clock", "rollup"]),
     ("store", &["clock", "detect", "journal", "rollup"]),
     ("notify", &["clock", "detect"]),
-    ("forward", &["clock", "journal"]),
-    ("expose", &["clock", "detect", "forward", "journal", "listen", "notify", "outcome", "rollup", "store"]),
+    ("forward", &["clock", "dial", "journal"]),
+    (
+        "expose",
+        &["clock", "detect", "forward", "journal", "listen", "notify", "outcome", "rollup", "store", "tls"],
+    ),
 ];
 /// Modules that stand above the stages and may import all of them.
 const ABOVE: [&str; 6] = ["command", "config", "demo", "lib", "main", "pipeline"];

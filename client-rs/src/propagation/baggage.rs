@@ -50,7 +50,7 @@ fn percent_encode(value: &str, out: &mut String) {
     for byte in value.bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b':' | b'/' => {
-                out.push(byte as char)
+                out.push(byte as char);
             }
             _ => write!(out, "%{byte:02X}").expect("a String takes everything"),
         }

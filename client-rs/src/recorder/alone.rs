@@ -178,8 +178,11 @@ impl Recorder {
 
     /// Tells the daemon what was counted, at most once a second.
     fn tell(&mut self) {
+        if !self.is_connected() {
+            return;
+        }
         let stats = self.stats();
-        if let Some(payload) = self.report.due(&stats, Tick::now()).filter(|_| self.is_connected()) {
+        if let Some(payload) = self.report.due(&stats, Tick::now()) {
             if self.link.send(PacketKind::Counters, &payload, &[]) == Sent::Yes {
                 self.report.told(stats);
             }

@@ -27,17 +27,17 @@ pub(super) struct Body {
 }
 
 impl Body {
-    pub(super) fn new(rules: &'static Rules, mut bytes: Vec<u8>) -> Body {
-        bytes.clear();
-        Body {
-            bytes,
-            scrubber: Scrubber::new(rules),
-            tags: 0,
-            logs: 0,
-            dropped_tags: 0,
-            dropped_logs: 0,
-            dropped_links: 0,
-        }
+    pub(super) fn new(rules: &'static Rules, bytes: Vec<u8>) -> Body {
+        let scrubber = Scrubber::new(rules);
+        Body { bytes, scrubber, tags: 0, logs: 0, dropped_tags: 0, dropped_logs: 0, dropped_links: 0 }
+    }
+
+    /// Begins another span in the same buffer.
+    pub(super) fn begin(&mut self, rules: &'static Rules) {
+        self.bytes.clear();
+        self.scrubber.begin(rules);
+        (self.tags, self.logs) = (0, 0);
+        (self.dropped_tags, self.dropped_logs, self.dropped_links) = (0, 0, 0);
     }
 
     /// Field `number` as masked text: a name, a status message.

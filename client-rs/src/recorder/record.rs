@@ -130,26 +130,32 @@ impl Record {
             Some(parent) => Context { span_id, remote: false, ..parent.clone() },
             None => Context::root(TraceId::fresh(start.unix_ns()), span_id),
         };
-        let mut pooled = POOL.try_with(|pool| pool.borrow_mut().pop()).ok().flatten();
-        let bytes = pooled.as_mut().map(|record| std::mem::take(&mut record.body.bytes));
-        let fresh = Record {
-            context,
-            parent: parent.map(|parent| parent.span_id),
-            parent_is_remote: parent.is_some_and(|parent| parent.remote),
-            kind,
-            start,
-            body: Body::new(desk.rules, bytes.unwrap_or_default()),
-            failed: false,
-            slot: None,
-            end_unix_ns: None,
+        let parent_id = parent.map(|parent| parent.span_id);
+        let parent_is_remote = parent.is_some_and(|parent| parent.remote);
+        let Some(mut record) = POOL.try_with(|pool| pool.borrow_mut().pop()).ok().flatten() else {
+            return Box::new(Record {
+                context,
+                parent: parent_id,
+                parent_is_remote,
+                kind,
+                start,
+                body: Body::new(desk.rules, Vec::new()),
+                failed: false,
+                slot: None,
+                end_unix_ns: None,
+            });
         };
-        match pooled {
-            Some(mut record) => {
-                *record = fresh;
-                record
-            }
-            None => Box::new(fresh),
-        }
+        // Field by field: moving a fresh record into its box costs a tenth of the span.
+        record.context = context;
+        record.parent = parent_id;
+        record.parent_is_remote = parent_is_remote;
+        record.kind = kind;
+        record.start = start;
+        record.body.begin(desk.rules);
+        record.failed = false;
+        record.slot = None;
+        record.end_unix_ns = None;
+        record
     }
 
     fn provider(&mut self, name: &Name) {

@@ -23,6 +23,8 @@ const BACK_OFF: BackOff = BackOff { first: Duration::from_millis(100), most: Dur
 const DEAF_MAX: Duration = Duration::from_millis(50);
 /// Blocks that the thread has taken over: a send buffer's worth.
 const PENDING_MAX: usize = 16;
+/// However long spans wait for company: a daemon that comes sees what is open within this, and hears our counters.
+const KEEP: Duration = Duration::from_secs(1);
 /// Longest time to close in: nothing waits longer for a stuck daemon, and instants do not overflow.
 const CLOSE_MAX: Duration = Duration::from_secs(3600);
 
@@ -173,11 +175,11 @@ impl Worker {
             if orders.is_asked() || now >= next_sweep {
                 next_sweep = now + interval;
                 self.engine.queue().sweep();
-                if orders.deadline.is_some() {
-                    self.link.retry_now();
-                }
-                self.link.keep();
             }
+            if orders.deadline.is_some() {
+                self.link.retry_now();
+            }
+            self.link.keep();
             let until = self.send();
             self.drop_older_than(Tick::now().before(self.engine.hold()));
             self.tell();
@@ -191,7 +193,8 @@ impl Worker {
                 self.tell_last();
                 return self.engine.desk().end();
             }
-            let until = until.into_iter().chain(orders.deadline).fold(next_sweep, Instant::min);
+            let until =
+                until.into_iter().chain(orders.deadline).fold(next_sweep.min(now + KEEP), Instant::min);
             self.wait(until.saturating_duration_since(now));
         }
     }

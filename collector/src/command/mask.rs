@@ -164,7 +164,8 @@ fn forwarded(masking: &Masking, span: Span) -> Result<Span, Malformed> {
     let resource_spans = ResourceSpans { scope_spans: vec![scope_spans], ..ResourceSpans::default() };
     let request = ExportTraceServiceRequest { resource_spans: vec![resource_spans] };
     let body = request.encode_to_vec().into();
-    let batch = ReceivedBatch { body, transport: Transport::Local, received_unix_ns: 0, hops: 0 };
+    let batch =
+        ReceivedBatch { body, transport: Transport::Local, received_unix_ns: 0, hops: 0, origin: None };
     let masked = masking.apply(batch)?.batch;
     let request = ExportTraceServiceRequest::decode(masked.bytes().clone());
     let mut request = request.expect("masked texts are UTF-8 where the text was, and it came out of JSON");

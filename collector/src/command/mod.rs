@@ -5,6 +5,7 @@ pub mod demo;
 pub mod explain;
 pub mod load;
 pub mod mask;
+pub mod replay;
 pub mod run;
 pub mod scan;
 mod signals;

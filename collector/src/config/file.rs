@@ -19,6 +19,7 @@ pub struct File {
     pub mask: Mask,
     pub journal: Journal,
     pub rollup: Rollup,
+    pub detect: Detect,
     pub expose: Expose,
     /// `[forward.NAME]`, one per destination; none = nothing is forwarded.
     pub forward: BTreeMap<String, Forward>,
@@ -34,6 +35,7 @@ impl Default for File {
             mask: Mask::default(),
             journal: Journal::default(),
             rollup: Rollup::default(),
+            detect: Detect::default(),
             expose: Expose::default(),
             forward: BTreeMap::new(),
             provider: Vec::new(),
@@ -72,6 +74,17 @@ pub struct Auth {
     pub bearer_tokens_file: Option<Spanned<PathBuf>>,
 }
 
+/// PEM files; they are read again when they change. None = without TLS.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ListenerTls {
+    /// Our chain, the leaf first.
+    pub cert_file: Option<Spanned<PathBuf>>,
+    pub key_file: Option<Spanned<PathBuf>>,
+    /// Who comes without a certificate of this CA is refused.
+    pub client_ca_file: Option<Spanned<PathBuf>>,
+}
+
 /// Connections per listener: 1,500 hosts with a few processes each fit, and their descriptors, too.
 const CONNECTIONS_MAX: usize = 10_000;
 
@@ -82,6 +95,7 @@ macro_rules! otlp_listener {
         pub struct $name {
             pub listen: SocketAddr,
             pub max_connections: usize,
+            pub tls: ListenerTls,
             pub auth: Auth,
         }
 
@@ -90,6 +104,7 @@ macro_rules! otlp_listener {
                 $name {
                     listen: SocketAddr::from(([127, 0, 0, 1], $port)),
                     max_connections: CONNECTIONS_MAX,
+                    tls: ListenerTls::default(),
                     auth: Auth::default(),
                 }
             }
@@ -164,6 +179,7 @@ pub struct Journal {
     pub max_size: Spanned<Size>,
     pub max_age: Time,
     pub durability: Durability,
+    pub overflow: Overflow,
 }
 
 impl Default for Journal {
@@ -172,6 +188,7 @@ impl Default for Journal {
             max_size: unplaced(Size(10 << 30)),
             max_age: Time(Duration::from_secs(24 * 3600)),
             durability: Durability::Process,
+            overflow: Overflow::Reject,
         }
     }
 }
@@ -183,13 +200,27 @@ pub enum Durability {
     Power,
 }
 
+/// What happens when `max_size` is reached.
+#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Overflow {
+    Reject,
+    DropOldest,
+}
+
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Forward {
-    /// `http://host:port` of an OTLP/gRPC receiver.
+    /// `http://host:port` of an OTLP receiver, or `https://`; with a path where the protocol is `http`.
     pub endpoint: Spanned<String>,
     #[serde(default)]
+    pub kind: Kind,
+    #[serde(default)]
     pub protocol: Protocol,
+    /// Default: `none`, and `zstd` to another spanmill on another host.
+    pub compression: Option<Compression>,
+    #[serde(default)]
+    pub tls: DestinationTls,
     /// Sent with each request.
     #[serde(default, skip_serializing)]
     pub headers: BTreeMap<String, Spanned<String>>,
@@ -200,6 +231,39 @@ pub struct Forward {
 pub enum Protocol {
     #[default]
     Grpc,
+    Http,
+}
+
+/// Who the destination is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Any OTLP receiver.
+    #[default]
+    Otlp,
+    /// A central spanmill, which rolls up everything once.
+    Spanmill,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compression {
+    None,
+    Gzip,
+    Zstd,
+}
+
+/// PEM files; they are read again when they change.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DestinationTls {
+    /// The one authority that is trusted; default: those that this host trusts.
+    pub ca_file: Option<Spanned<PathBuf>>,
+    /// Our own certificate, where the destination wants one.
+    pub cert_file: Option<Spanned<PathBuf>>,
+    pub key_file: Option<Spanned<PathBuf>>,
+    /// Where the certificate's name is not the endpoint's.
+    pub server_name: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -223,8 +287,46 @@ impl Default for Rollup {
 
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
+pub struct Detect {
+    pub sensitivity: Sensitivity,
+    /// A slowdown below this raises nothing.
+    pub min_ratio: Spanned<f64>,
+    pub limits: DetectLimits,
+}
+
+impl Default for Detect {
+    fn default() -> Detect {
+        Detect { sensitivity: Sensitivity::Normal, min_ratio: unplaced(2.0), limits: DetectLimits::default() }
+    }
+}
+
+/// Limits that hold whatever is normal.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DetectLimits {
+    pub p95: Time,
+    pub failure_ratio: Spanned<f64>,
+}
+
+impl Default for DetectLimits {
+    fn default() -> DetectLimits {
+        DetectLimits { p95: Time(Duration::from_secs(5)), failure_ratio: unplaced(0.2) }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sensitivity {
+    Fast,
+    Normal,
+    Calm,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Expose {
     pub listen: SocketAddr,
+    pub tls: ListenerTls,
     /// `http://jaeger:16686`: where trace links lead.
     pub jaeger_ui: Option<Spanned<String>>,
     /// Who may write where others than this host can reach the port.
@@ -233,7 +335,12 @@ pub struct Expose {
 
 impl Default for Expose {
     fn default() -> Expose {
-        Expose { listen: SocketAddr::from(([127, 0, 0, 1], 4316)), jaeger_ui: None, auth: Auth::default() }
+        Expose {
+            listen: SocketAddr::from(([127, 0, 0, 1], 4316)),
+            tls: ListenerTls::default(),
+            jaeger_ui: None,
+            auth: Auth::default(),
+        }
     }
 }
 
@@ -260,6 +367,10 @@ pub struct Provider {
     pub conversion_operations: Vec<String>,
     #[serde(default)]
     pub operation_from_name: bool,
+    pub sensitivity: Option<Sensitivity>,
+    /// Hours without calls, e.g. "01:00-05:00 Europe/Moscow".
+    #[serde(default)]
+    pub expected_silence: Vec<Spanned<String>>,
     #[serde(default)]
     pub mute: bool,
     pub owner: Option<String>,

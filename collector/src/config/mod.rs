@@ -2,9 +2,11 @@
 //!
 //! Everything is checked before a port is bound, and every error names file, line, key, value and the fix.
 
+mod destination;
 mod file;
 mod place;
 mod resolve;
+mod tls;
 mod units;
 
 use std::path::{Path, PathBuf};
@@ -15,7 +17,7 @@ pub use place::Error;
 
 use spanmill_mask::Masker;
 
-use crate::{expose, forward, journal, receive, rollup, store};
+use crate::{detect, expose, forward, journal, receive, rollup, store};
 
 /// What the daemon runs with.
 #[derive(Debug, Clone)]
@@ -28,6 +30,7 @@ pub struct Config {
     pub forward: Vec<forward::Config>,
     pub rollup: rollup::Config,
     pub store: store::Config,
+    pub detect: detect::Config,
     pub expose: expose::Config,
 }
 

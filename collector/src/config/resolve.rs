@@ -1,44 +1,43 @@
 //! From what was typed to what each stage uses, with every check that spans more than one key.
 
 use std::collections::HashSet;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Uri};
+use http::Uri;
 use rustix::fs::Access;
 use spanmill_mask::{ConfigError, Masker, UserRule};
 use toml::Spanned;
 
-use super::Config;
 use super::file::{self, File};
 use super::place::{Error, Source};
+use super::tls::certificate;
+use super::{Config, destination};
 use crate::receive::Tokens;
 use crate::rollup::registry;
-use crate::{expose, forward, journal, receive, rollup, store};
+use crate::rotate::Rotating;
+use crate::{detect, expose, journal, receive, rollup, store};
 
-/// A segment is the unit of deletion: at 64 MiB the smallest journal still has eight.
+/// A segment is the unit of deletion: a journal has eight at least, smaller ones where it is small.
 const SEGMENT_SIZE: u64 = 64 << 20;
-const JOURNAL_SIZE_MIN: u64 = 8 * SEGMENT_SIZE;
+const SEGMENTS_MIN: u64 = 8;
+/// Four of the largest requests that are taken by default.
+const JOURNAL_SIZE_MIN: u64 = 64 << 20;
 /// A row on a page each, and some 100 KiB of windows.
 const PROVIDERS_MAX: usize = 10_000;
 /// Each is a label of every provider's metrics; more is a name made of data.
 const OPERATIONS_MAX: usize = 1_000;
-/// Receivers take 4 MiB by default; the rest is room for framing and for what they count differently.
-const REQUEST_MAX: usize = 3_584 << 10;
-/// A destination that has not answered by then is asked again.
-const FORWARD_TIMEOUT: Duration = Duration::from_secs(10);
-
 pub fn resolve(file: File, data_dir: Option<PathBuf>, source: &Source) -> Result<Config, Error> {
     let data_dir = data_dir.unwrap_or(file.data_dir);
     let listeners = [file.receive.otlp_grpc.listen, file.receive.otlp_http.listen, file.expose.listen];
     let forward = file
         .forward
         .into_iter()
-        .map(|(name, forward)| destination(name, forward, &data_dir, &listeners, source))
+        .map(|(name, forward)| destination::resolve(name, forward, &data_dir, &listeners, source))
         .collect::<Result<_, _>>()?;
+    let detect = detecting(&file.detect, &file.provider, source)?;
     Ok(Config {
+        detect,
         receive: receiving(file.receive, &data_dir, source)?,
         mask: masking(file.mask, source)?,
         journal: journaling(&file.journal, &data_dir, source)?,
@@ -52,9 +51,10 @@ pub fn resolve(file: File, data_dir: Option<PathBuf>, source: &Source) -> Result
         store: store::Config { path: data_dir.join("spanmill.db") },
         expose: expose::Config {
             listen: file.expose.listen,
+            tls: certificate("expose", file.expose.tls, source)?,
             jaeger_ui: jaeger_ui(file.expose.jaeger_ui, source)?,
-            writers: tokens(file.expose.auth, source)?
-                .map(|tokens| expose::Admit::new(move |headers| tokens.admit(headers))),
+            writers: tokens("expose", file.expose.auth, source)?
+                .map(|tokens| expose::Admit::new(move |headers| tokens.current().admit(headers))),
         },
         data_dir,
     })
@@ -73,12 +73,14 @@ fn receiving(file: file::Receive, data_dir: &Path, source: &Source) -> Result<re
         grpc: receive::Listen {
             address: file.otlp_grpc.listen,
             connections_max: file.otlp_grpc.max_connections,
-            tokens: tokens(file.otlp_grpc.auth, source)?,
+            tls: certificate("receive.otlp_grpc", file.otlp_grpc.tls, source)?,
+            tokens: tokens("receive.otlp_grpc", file.otlp_grpc.auth, source)?,
         },
         http: receive::Listen {
             address: file.otlp_http.listen,
             connections_max: file.otlp_http.max_connections,
-            tokens: tokens(file.otlp_http.auth, source)?,
+            tls: certificate("receive.otlp_http", file.otlp_http.tls, source)?,
+            tokens: tokens("receive.otlp_http", file.otlp_http.auth, source)?,
         },
         local: local(file.local, data_dir, source)?,
         request_max: request_max as usize,
@@ -86,15 +88,12 @@ fn receiving(file: file::Receive, data_dir: &Path, source: &Source) -> Result<re
     })
 }
 
-fn tokens(auth: file::Auth, source: &Source) -> Result<Option<Tokens>, Error> {
+fn tokens(listener: &str, auth: file::Auth, source: &Source) -> Result<Option<Arc<Rotating<Tokens>>>, Error> {
     let Some(path) = auth.bearer_tokens_file else { return Ok(None) };
-    let text = std::fs::read_to_string(path.get_ref())
-        .map_err(|error| source.error(path.span(), format!("the file can't be read: {error}")))?;
-    let tokens = Tokens::parse(&text);
-    if tokens.is_empty() {
-        return Err(source.error(path.span(), "the file holds no token; write one per line"));
-    }
-    Ok(Some(tokens))
+    let (file, span) = (path.get_ref().clone(), path.span());
+    let read = move || Tokens::read(&file);
+    let tokens = Rotating::new(format!("the tokens of {listener}"), vec![path.into_inner()], read);
+    Ok(Some(Arc::new(tokens.map_err(|message| source.error(span, message))?)))
 }
 
 fn local(file: file::Local, data_dir: &Path, source: &Source) -> Result<receive::Local, Error> {
@@ -182,85 +181,23 @@ fn masking(file: file::Mask, source: &Source) -> Result<Arc<Masker>, Error> {
 fn journaling(file: &file::Journal, data_dir: &Path, source: &Source) -> Result<journal::Config, Error> {
     let max_size = file.max_size.get_ref().0;
     if max_size < JOURNAL_SIZE_MIN {
-        let message = "smaller than eight segments of 64 MiB; write at least \"512MiB\"";
+        let message = "smaller than four large requests; write at least \"64MiB\"";
         return Err(source.error(file.max_size.span(), message));
     }
     Ok(journal::Config {
         dir: data_dir.join("journal"),
-        segment_size: SEGMENT_SIZE,
+        segment_size: SEGMENT_SIZE.min(max_size / SEGMENTS_MIN),
         max_size,
         max_age: file.max_age.0,
         durability: match file.durability {
             file::Durability::Process => journal::Durability::Process,
             file::Durability::Power => journal::Durability::Power,
         },
+        overflow: match file.overflow {
+            file::Overflow::Reject => journal::Overflow::Reject,
+            file::Overflow::DropOldest => journal::Overflow::DropOldest,
+        },
     })
-}
-
-fn destination(
-    name: String,
-    file: file::Forward,
-    data_dir: &Path,
-    listeners: &[SocketAddr],
-    source: &Source,
-) -> Result<forward::Config, Error> {
-    let file::Forward { endpoint, protocol: file::Protocol::Grpc, headers } = file;
-    let wrong = |message: &str| source.error(endpoint.span(), message);
-    let uri: Uri = endpoint
-        .get_ref()
-        .parse()
-        .map_err(|_| wrong("not an address; write http://host:port, e.g. \"http://127.0.0.1:14317\""))?;
-    if uri.scheme_str() != Some("http") || uri.host().is_none() {
-        return Err(wrong("write http://host:port; TLS is not supported here yet"));
-    }
-    if uri.path() != "/" || uri.query().is_some() {
-        return Err(wrong("gRPC has no path; write http://host:port alone"));
-    }
-    let Some(port) = uri.port_u16() else {
-        return Err(wrong("the port is missing; OTLP/gRPC receivers listen on 4317 by default"));
-    };
-    let host = uri.host().unwrap_or_default();
-    if let Some(own) = listeners.iter().find(|own| own.port() == port && is_own(host, own)) {
-        return Err(wrong(&format!(
-            "this is the daemon's own listener {own}: it would send to itself; give the destination's address"
-        )));
-    }
-    let headers = headers
-        .into_iter()
-        .map(|(name, value)| {
-            let parsed = HeaderValue::try_from(value.get_ref()).ok().map(|mut parsed| {
-                parsed.set_sensitive(true);
-                parsed
-            });
-            match (name.parse::<HeaderName>().ok(), parsed) {
-                (Some(name), Some(parsed)) => Ok((name, parsed)),
-                _ => Err(source.error(value.span(), "not a header that HTTP allows; use visible ASCII")),
-            }
-        })
-        .collect::<Result<_, _>>()?;
-    let dir = data_dir.join("journal");
-    Ok(forward::Config {
-        name,
-        endpoint: uri,
-        headers,
-        dir,
-        request_max: REQUEST_MAX,
-        timeout: FORWARD_TIMEOUT,
-    })
-}
-
-/// Whether `host` can lead to a listener bound to `own`.
-fn is_own(host: &str, own: &SocketAddr) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
-    if let Ok(ip) = host.parse::<std::net::IpAddr>() {
-        let reaches_all = own.ip().is_unspecified() && ip.is_loopback();
-        return ip == own.ip() || ip.is_unspecified() || reaches_all;
-    }
-    let this_host = rustix::system::uname();
-    let this_host = this_host.nodename().to_string_lossy().to_ascii_lowercase();
-    let is_loopback = host == "localhost" || host.ends_with(".localhost");
-    (is_loopback && (own.ip().is_loopback() || own.ip().is_unspecified()))
-        || (host == this_host && !own.ip().is_loopback())
 }
 
 fn jaeger_ui(url: Option<Spanned<String>>, source: &Source) -> Result<Option<String>, Error> {
@@ -270,6 +207,49 @@ fn jaeger_ui(url: Option<Spanned<String>>, source: &Source) -> Result<Option<Str
         return Err(source.error(url.span(), "not a web address; write e.g. \"http://jaeger:16686\""));
     }
     Ok(Some(url.into_inner().trim_end_matches('/').to_owned()))
+}
+
+fn detecting(
+    file: &file::Detect,
+    providers: &[file::Provider],
+    source: &Source,
+) -> Result<detect::Config, Error> {
+    let min_ratio = *file.min_ratio.get_ref();
+    if !(1.2..=10.0).contains(&min_ratio) {
+        return Err(source.error(file.min_ratio.span(), "write how many times slower, from 1.2 to 10"));
+    }
+    let failure_ratio = *file.limits.failure_ratio.get_ref();
+    if !(failure_ratio > 0.0 && failure_ratio <= 1.0) {
+        let message = "write a share above 0 and up to 1, e.g. 0.2";
+        return Err(source.error(file.limits.failure_ratio.span(), message));
+    }
+    let providers = providers.iter().map(|provider| {
+        let silences = provider.expected_silence.iter().map(|text| {
+            let parsed = text.get_ref().parse();
+            parsed.map_err(|wrong: detect::WrongSilence| source.error(text.span(), wrong.to_string()))
+        });
+        let detect = detect::ProviderConfig {
+            sensitivity: provider.sensitivity.map(sensitivity),
+            timeout: provider.timeout.map(|time| time.0),
+            mute: provider.mute,
+            expected_silence: silences.collect::<Result<_, _>>()?,
+        };
+        Ok((provider.name.get_ref().clone(), detect))
+    });
+    Ok(detect::Config {
+        sensitivity: sensitivity(file.sensitivity),
+        min_ratio,
+        limits: detect::Limits { p95: file.limits.p95.0, failure_ratio },
+        providers: providers.collect::<Result<_, Error>>()?,
+    })
+}
+
+fn sensitivity(file: file::Sensitivity) -> detect::Sensitivity {
+    match file {
+        file::Sensitivity::Fast => detect::Sensitivity::Fast,
+        file::Sensitivity::Normal => detect::Sensitivity::Normal,
+        file::Sensitivity::Calm => detect::Sensitivity::Calm,
+    }
 }
 
 /// A limit that is at least 1 and at most `max`.

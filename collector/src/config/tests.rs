@@ -2,6 +2,8 @@ use std::path::Path;
 
 use super::place::Source;
 use super::*;
+use crate::forward::Compression;
+use crate::tls::testing::Authority;
 
 fn parse(text: &str) -> Result<Config, Error> {
     let variable = |name: &str| (name == "TENANT").then(|| "blue \"1\"".to_owned());
@@ -35,7 +37,7 @@ fn an_error_names_line_key_value_and_fix() {
         &["spanmill.toml:2: ", "journal.max_size = \"10GB\"", "not a size", "64MiB"],
     );
     check("[journal]\n\nmax_age = \"1w\"", &["spanmill.toml:3: ", "journal.max_age = \"1w\"", "90s"]);
-    check("[journal]\nmax_size = \"64MiB\"", &[":2: ", "journal.max_size", "eight segments", "512MiB"]);
+    check("[journal]\nmax_size = \"32MiB\"", &[":2: ", "journal.max_size", "four large requests", "64MiB"]);
     check("[journal]\nsize = 1", &[":2: ", "journal.size = 1", "unknown field", "max_size"]);
     check("[journl]\n", &[":1: ", "unknown field", "journl"]);
     check("[journal]\ndurability = \"always\"", &[":2: ", "process", "power"]);
@@ -56,6 +58,15 @@ fn an_error_names_line_key_value_and_fix() {
         &[":2: ", "forward.jaeger.endpoint", "http://host:port"],
     );
     check("[forward.jaeger]\nendpoint = \"http://jaeger\"", &[":2: ", "port is missing"]);
+    check("[forward.jaeger]\nendpoint = \"http://jaeger:1/v1/traces\"", &[":2: ", "gRPC has no path"]);
+    check("[forward.jaeger]\nendpoint = \"http://me:secret@jaeger:1\"", &[":2: ", "headers"]);
+    check("[forward.\"a/b\"]\nendpoint = \"http://jaeger:1\"", &[":2: ", "names files"]);
+    check("[forward.j]\nendpoint = \"http://j:1\"\ncompression = \"lzma\"", &[":3: ", "lzma", "zstd"]);
+    check("[forward.j]\nendpoint = \"http://j:1\"\ntls.server_name = \"j\"", &[":3: ", "https://"]);
+    check("[forward.j]\nendpoint = \"https://j:1\"\ntls.ca_file = \"/nowhere\"", &[":3: ", "cannot be read"]);
+    check("[forward.j]\nendpoint = \"https://j:1\"\ntls.key_file = \"/nowhere\"", &[":3: ", "cert_file"]);
+    check("[receive.otlp_grpc.tls]\ncert_file = \"/nowhere\"", &[":2: ", "cert_file", "set key_file"]);
+    check("[expose.tls]\nclient_ca_file = \"/nowhere\"", &[":2: ", "there is no TLS"]);
     check("[mask]\nkeep_keys = [\"cvv\"]", &[":2: ", "mask.keep_keys", "remove it"]);
     check("[mask]\npan = \"full\"\nkeys_add = [\"--\"]", &[":3: ", "mask.keys_add", "no letter"]);
     check("[[mask.rule]]\nname = \"a\"\npattern = \"(\"", &[":3: ", "mask.rule.pattern", "\"a\""]);
@@ -86,6 +97,44 @@ fn a_destination_that_is_the_daemon_itself_is_refused() {
     }
     assert!(parse("[forward.jaeger]\nendpoint = \"http://127.0.0.1:14317\"").is_ok());
     assert!(parse("[forward.jaeger]\nendpoint = \"http://jaeger.example:4317\"").is_ok());
+}
+
+#[test]
+fn a_destination_is_read_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let ca = Authority::new(dir.path(), "ca");
+    let forward = |rest: &str| parse(&format!("[forward.x]\n{rest}")).map(|config| config.forward[0].clone());
+    let one = forward("endpoint = \"http://j:4318\"\nprotocol = \"http\"").unwrap();
+    assert_eq!((one.path.as_str(), one.compression), ("/v1/traces", Compression::None));
+    let one = forward("endpoint = \"http://j:4318/otlp/v1/traces?x=1\"\nprotocol = \"http\"").unwrap();
+    assert_eq!(one.path.as_str(), "/otlp/v1/traces?x=1");
+    for (endpoint, compression) in
+        [("http://centre:4317", Compression::Zstd), ("http://[::1]:14317", Compression::None)]
+    {
+        let one = forward(&format!("endpoint = {endpoint:?}\nkind = \"spanmill\"")).unwrap();
+        assert_eq!(one.compression, compression);
+    }
+    let secure = format!("endpoint = \"https://j\"\ntls.ca_file = {:?}\n", ca.file);
+    assert!(forward(&secure).unwrap().target.tls.is_some());
+    assert_eq!(forward(&secure).unwrap().poison_dir, Path::new("/var/lib/spanmill/poison/x"));
+    let error = forward(&format!("{secure}tls.server_name = \"\"")).unwrap_err().to_string();
+    assert!(error.contains("tls.server_name") && error.contains(":4: "), "{error}");
+}
+
+#[test]
+fn a_listener_with_tls_needs_files_that_belong_together() {
+    let dir = tempfile::tempdir().unwrap();
+    let ca = Authority::new(dir.path(), "ca");
+    let (cert, key) = ca.issue(dir.path(), "server", "localhost");
+    let (_, other) = ca.issue(dir.path(), "other", "localhost");
+    let listener = |key: &Path, more: &str| {
+        parse(&format!("[receive.otlp_http.tls]\ncert_file = {cert:?}\nkey_file = {key:?}\n{more}"))
+    };
+    assert!(listener(&key, "").unwrap().receive.http.tls.is_some());
+    let error = listener(&other, "").unwrap_err().to_string();
+    assert!(error.contains(":3: ") && error.contains("does not belong to"), "{error}");
+    let error = listener(&key, &format!("client_ca_file = {key:?}")).unwrap_err().to_string();
+    assert!(error.contains(":4: ") && error.contains("no certificate"), "{error}");
 }
 
 #[test]

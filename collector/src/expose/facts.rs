@@ -8,16 +8,13 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::Sources;
-use crate::journal::{Journal, Position, Record};
+use crate::journal::{Found, Record};
 use crate::outcome::Outcomes;
 use crate::rollup::{
     self, Board, BreakdownTable, Dimension, Exemplar, Heatmap, Kind, Series, Totals, UnmappedPeer,
 };
 use crate::store::Store;
 use crate::{forward, journal};
-
-/// Journal bytes read at a time by a look-up.
-const SCAN_STEP: usize = 4 << 20;
 
 pub(super) trait Facts: Send + Sync + 'static {
     fn unix_ns(&self) -> u64;
@@ -44,8 +41,10 @@ pub(super) trait Facts: Send + Sync + 'static {
     /// False when the last write failed.
     fn journal_writable(&self) -> bool;
     fn destinations(&self) -> Vec<(String, forward::Status)>;
-    /// Shows `visit` the records of the last `bytes` of the journal, oldest first, until it says false. Blocks.
-    fn recent(&self, bytes: u64, visit: &mut dyn FnMut(&Record) -> bool) -> io::Result<()>;
+    /// True when as much waits for a destination as may.
+    fn journal_full(&self) -> bool;
+    /// Shows `visit` the records that may hold spans of a trace, oldest first, until it says false. Blocks.
+    fn find(&self, trace_id: &[u8; 16], visit: &mut dyn FnMut(&Record) -> bool) -> io::Result<Found>;
 }
 
 impl Facts for Sources {
@@ -125,90 +124,11 @@ impl Facts for Sources {
         self.destinations.iter().map(|one| (one.name().to_owned(), one.status())).collect()
     }
 
-    fn recent(&self, bytes: u64, visit: &mut dyn FnMut(&Record) -> bool) -> io::Result<()> {
-        scan(&self.journal, bytes, visit)
-    }
-}
-
-fn scan(journal: &Journal, bytes: u64, visit: &mut dyn FnMut(&Record) -> bool) -> io::Result<()> {
-    let end = *journal.end().borrow();
-    let from = Position(end.0.saturating_sub(bytes)).max(journal.first());
-    let mut reader = journal.reader(from);
-    let mut records = Vec::new();
-    // Batches that arrive meanwhile are not waited for: a look-up must come to an end.
-    while reader.position() < end {
-        let before = reader.position();
-        reader.read(SCAN_STEP, &mut records)?;
-        if reader.position() == before {
-            break;
-        }
-        for record in records.drain(..) {
-            if !visit(&record) {
-                return Ok(());
-            }
-        }
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-    use tempfile::TempDir;
-
-    use super::*;
-    use crate::clock::Clock;
-    use crate::journal::{Config, Durability};
-    use crate::mask::MaskedBatch;
-
-    /// A journal of 200 batches of 1,000 bytes in segments of about sixteen.
-    async fn journal(dir: &TempDir) -> Journal {
-        let config = Config {
-            dir: dir.path().to_owned(),
-            segment_size: 16 << 10,
-            max_size: 1 << 30,
-            max_age: Duration::from_secs(3600),
-            durability: Durability::Process,
-        };
-        let journal = journal::start(config, Clock::manual(1), Arc::default()).unwrap();
-        for number in 0..200 {
-            let body = Bytes::from(vec![number; 1000]);
-            journal.append(MaskedBatch::restored(body, 1, 1, 0)).await.unwrap();
-        }
-        journal
+    fn journal_full(&self) -> bool {
+        self.journal.is_full()
     }
 
-    fn seen(journal: &Journal, bytes: u64) -> Vec<u8> {
-        let mut seen = Vec::new();
-        scan(journal, bytes, &mut |record| {
-            seen.push(record.batch.bytes()[0]);
-            true
-        })
-        .unwrap();
-        seen
-    }
-
-    #[tokio::test]
-    async fn a_scan_sees_the_end_of_the_journal_as_far_back_as_it_is_told() {
-        let dir = TempDir::new().unwrap();
-        let journal = journal(&dir).await;
-        assert_eq!(seen(&journal, u64::MAX), (0..200).collect::<Vec<u8>>());
-        let last = seen(&journal, 50_000);
-        assert!((40..=50).contains(&last.len()), "{last:?}");
-        assert_eq!(last, (200 - last.len() as u8..200).collect::<Vec<u8>>());
-        assert!(seen(&journal, 0).is_empty());
-    }
-
-    #[tokio::test]
-    async fn a_scan_ends_when_the_visitor_has_enough() {
-        let dir = TempDir::new().unwrap();
-        let journal = journal(&dir).await;
-        let mut left = 3;
-        scan(&journal, u64::MAX, &mut |_| {
-            left -= 1;
-            left > 0
-        })
-        .unwrap();
-        assert_eq!(left, 0);
+    fn find(&self, trace_id: &[u8; 16], visit: &mut dyn FnMut(&Record) -> bool) -> io::Result<Found> {
+        self.journal.find(trace_id, visit)
     }
 }

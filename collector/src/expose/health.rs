@@ -26,6 +26,12 @@ pub(super) async fn ready(State(api): State<Arc<Api>>) -> Response {
     let mut reasons: Vec<String> =
         obstacles.into_iter().filter(|(holds, _)| *holds).map(|(_, reason)| reason.to_owned()).collect();
     let ready = reasons.is_empty();
+    // A full journal is no unwritable one: each batch is answered with when to come back, and judged. Whoever sent
+    // elsewhere because of a 503 here would only take the verdicts away.
+    if api.facts.journal_full() {
+        reasons
+            .push("the journal is full: new batches are refused until a destination takes some".to_owned());
+    }
     for (name, status) in api.facts.destinations() {
         reasons.extend(status.last_error.map(|error| format!("destination {name}: {error}")));
     }

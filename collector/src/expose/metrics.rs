@@ -12,7 +12,7 @@ use super::api::Api;
 use super::exposition::{Exposition, Format, Kind};
 use super::facts::Facts;
 use crate::forward;
-use crate::outcome::{Rejected, Transport};
+use crate::outcome::{Lost, Rejected, Transport};
 use crate::rollup::{AGES_S, Board, Verdict};
 
 /// Every verdict there is: each provider has a series for each, so that a rule can tell 0 from absent.
@@ -145,6 +145,7 @@ fn spans(out: &mut Exposition, facts: &dyn Facts, destinations: &[(String, forwa
         out.sample(&[("destination", name)], status.queued);
     }
     let mut dropped = BTreeMap::from([("invalid", outcomes.invalid_spans_total())]);
+    dropped.extend(Lost::ALL.map(|reason| (reason.name(), outcomes.lost_by(reason))));
     for (_, status) in destinations {
         *dropped.entry("rejected_by_destination").or_default() += status.rejected_by_destination;
         for (reason, spans) in &status.dropped {

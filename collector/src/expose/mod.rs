@@ -41,6 +41,7 @@ use crate::listen::{Limits, Listener, Workers};
 use crate::outcome::Outcomes;
 use crate::rollup::Rollup;
 use crate::store::Store;
+use crate::tls;
 pub use guard::Admit;
 pub use reload::Reload;
 
@@ -51,6 +52,8 @@ const CONNECTIONS_MAX: usize = 256;
 #[derive(Debug, Clone)]
 pub struct Config {
     pub listen: SocketAddr,
+    /// `None` = without TLS.
+    pub tls: Option<Arc<tls::Server>>,
     /// `http://jaeger:16686`, without a slash at the end: where people look at traces.
     pub jaeger_ui: Option<String>,
     /// Who may write where others than this host can reach the port; `None`: nobody.
@@ -78,6 +81,7 @@ pub fn start(config: &Config, listener: Listener, sources: Sources) -> io::Resul
 
 fn serve(config: Config, listener: Listener, facts: Arc<dyn facts::Facts>) -> io::Result<Server> {
     let address = listener.local_addr();
+    let listener = listener.with_tls(config.tls.clone());
     let workers = Workers::start("expose", 1)?;
     let api = Arc::new(api::Api::new(config, address, facts, workers.stopping()));
     workers.spawn(events::publish(Arc::clone(&api)));

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::api::Api;
 use super::metrics::SKEWS_MAX;
-use crate::outcome::Rejected;
+use crate::outcome::{Lost, Rejected};
 use crate::{forward, journal, store};
 
 #[derive(Debug, Serialize)]
@@ -22,6 +22,14 @@ struct Answer {
     /// Spans cut out of accepted requests.
     invalid_spans: u64,
     masked: BTreeMap<String, u64>,
+    /// Spans that came again from another daemon and were here already.
+    known: u64,
+    /// Spans of the local socket that are not in the journal.
+    lost: BTreeMap<&'static str, u64>,
+    /// Spans that were rolled up when the journal did not take them.
+    unkept: u64,
+    /// Spans that were not even rolled up then.
+    overflowed: u64,
     rolled_up: u64,
     late: Late,
     /// Calls that ended before they began.
@@ -65,6 +73,10 @@ pub(super) async fn stats(State(api): State<Arc<Api>>) -> Response {
         rejected: Rejected::ALL.into_iter().map(|one| (one.name(), outcomes.rejected_by(one))).collect(),
         invalid_spans: outcomes.invalid_spans_total(),
         masked: outcomes.masked_by_rule().into_iter().collect(),
+        known: outcomes.known_total(),
+        lost: Lost::ALL.into_iter().map(|one| (one.name(), outcomes.lost_by(one))).collect(),
+        unkept: rollup.unkept,
+        overflowed: rollup.overflowed,
         rolled_up: rollup.rolled_up,
         late: Late { late: rollup.late, too_late: rollup.too_late, from_the_future: rollup.from_the_future },
         backwards: rollup.backwards,

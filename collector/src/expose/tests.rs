@@ -26,7 +26,7 @@ use tokio::sync::watch;
 use super::facts::Facts;
 use super::{Config, Server, serve};
 use crate::clock::Clock;
-use crate::journal::{Position, Record};
+use crate::journal::{Found, Position, Record};
 use crate::mask::MaskedBatch;
 use crate::outcome::{Outcomes, Rejected, Transport};
 use crate::rollup::{
@@ -46,6 +46,7 @@ struct Known {
     outcomes: Outcomes,
     draining: AtomicBool,
     journal_writable: AtomicBool,
+    journal_full: AtomicBool,
     recovered: AtomicBool,
     board: watch::Sender<Arc<Board>>,
     totals: Vec<Totals>,
@@ -54,6 +55,7 @@ struct Known {
     store: Store,
     feed: Fake,
     _dir: TempDir,
+    not_searched: u64,
     reload: Mutex<Result<(), String>>,
 }
 
@@ -70,6 +72,7 @@ impl Known {
             outcomes,
             draining: AtomicBool::new(false),
             journal_writable: AtomicBool::new(true),
+            journal_full: AtomicBool::new(false),
             recovered: AtomicBool::new(true),
             board: watch::Sender::new(Arc::new(board(NOW_S, 60))),
             totals: vec![totals("sberbank")],
@@ -78,6 +81,7 @@ impl Known {
             store,
             feed,
             _dir: dir,
+            not_searched: 0,
             reload: Mutex::new(Ok(())),
         }
     }
@@ -164,12 +168,15 @@ impl Facts for Known {
     fn destinations(&self) -> Vec<(String, forward::Status)> {
         vec![("jaeger".to_owned(), self.destination.lock().unwrap().clone())]
     }
-    fn recent(&self, _bytes: u64, visit: &mut dyn FnMut(&Record) -> bool) -> io::Result<()> {
+    fn journal_full(&self) -> bool {
+        self.journal_full.load(Ordering::Relaxed)
+    }
+    fn find(&self, _: &[u8; 16], visit: &mut dyn FnMut(&Record) -> bool) -> io::Result<Found> {
         self.batches.iter().cloned().all(|batch| {
             let position = Position(0);
             visit(&Record { position, next: position, spans_before: 0, batch })
         });
-        Ok(())
+        Ok(Found { not_searched: self.not_searched })
     }
 }
 
@@ -266,7 +273,8 @@ fn daemon(facts: Known) -> Daemon {
 
 fn daemon_with(facts: Known, jaeger_ui: Option<&str>) -> Daemon {
     let address: SocketAddr = "127.0.0.1:0".parse().unwrap();
-    let config = Config { listen: address, jaeger_ui: jaeger_ui.map(str::to_owned), writers: None };
+    let jaeger_ui = jaeger_ui.map(str::to_owned);
+    let config = Config { listen: address, tls: None, jaeger_ui, writers: None };
     let facts = Arc::new(facts);
     let server = serve(config, listen::bind(address).unwrap(), Arc::clone(&facts) as Arc<dyn Facts>).unwrap();
     Daemon { server, facts }

@@ -1,7 +1,7 @@
-//! `GET /api/v1/traces/{trace_id}`: the spans of one trace that the recent journal still holds, as OTLP JSON.
+//! `GET /api/v1/traces/{trace_id}`: the spans of one trace that the journal still holds, as OTLP JSON.
 //!
-//! A scan, not an index: the id is searched for in the bytes of each batch, and only spans that carry it are
-//! decoded. It reads files, so it runs beside the server's thread, and few at a time.
+//! The journal's index says which records to read, and only spans that carry the id are decoded. It reads files, so
+//! it runs beside the server's thread, and few at a time.
 
 use std::collections::HashSet;
 use std::io;
@@ -12,7 +12,6 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
-use memchr::memmem::Finder;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
 use serde::Serialize;
@@ -23,11 +22,8 @@ use tokio::sync::Semaphore;
 use super::api::Api;
 use super::facts::Facts;
 use super::problem::Problem;
-use crate::journal::Record;
+use crate::journal::{Found, Record};
 
-/// How far back a look-up goes, whichever comes first: an index is what would make more of it quick.
-const SCAN_BYTES_MAX: u64 = 256 << 20;
-const SCAN_AGE_MAX: Duration = Duration::from_secs(15 * 60);
 /// Look-ups at once, and how long one may wait for its turn: the journal's disk is there for writing first.
 const AT_ONCE: usize = 2;
 const TURN_MAX: Duration = Duration::from_secs(5);
@@ -79,20 +75,25 @@ pub(super) async fn find(
 }
 
 fn answer(api: &Api, id: [u8; 16], text: &str) -> Result<Vec<u8>, Problem> {
-    let found = look_up(&*api.facts, id).map_err(|error| {
+    let (trace, found) = look_up(&*api.facts, id).map_err(|error| {
         Problem::unavailable(format!("the journal cannot be read: {error}"), "see the daemon's log")
     })?;
     let jaeger_url = api.config.jaeger_ui.as_ref().map(|base| format!("{base}/trace/{text}"));
-    if found.resource_spans.is_empty() {
+    if trace.resource_spans.is_empty() {
+        if found.not_searched > 0 {
+            let error = format!("trace {text} was not found yet: the index of the journal is being made");
+            return Err(Problem::unavailable(error, "try again in a minute"));
+        }
+        let back_min = (api.facts.journal().oldest_s / 60.0).ceil();
         let error =
-            format!("trace {text} is not in the last {} min of this daemon", SCAN_AGE_MAX.as_secs() / 60);
+            format!("trace {text} is not in this daemon's journal, which reaches back {back_min} min");
         let hint = match jaeger_url {
             Some(url) => format!("Jaeger would have it at {url}"),
             None => "Jaeger would have it; set [expose] jaeger_ui to get the address here".to_owned(),
         };
         return Err(Problem::not_found(error, hint));
     }
-    let Trace { resource_spans, truncated, .. } = found;
+    let Trace { resource_spans, truncated, .. } = trace;
     let answer = Answer { resource_spans, complete: false, truncated, jaeger_url };
     Ok(serde_json::to_vec(&answer).expect("OTLP messages with string keys always encode"))
 }
@@ -111,18 +112,13 @@ fn trace_id(text: &str) -> Result<[u8; 16], Problem> {
     Ok(id)
 }
 
-fn look_up(facts: &dyn Facts, id: [u8; 16]) -> io::Result<Trace> {
-    let oldest_unix_ns = facts.unix_ns().saturating_sub(SCAN_AGE_MAX.as_nanos() as u64);
-    let finder = Finder::new(&id);
+fn look_up(facts: &dyn Facts, id: [u8; 16]) -> io::Result<(Trace, Found)> {
     let mut trace = Trace::new(id);
-    facts.recent(SCAN_BYTES_MAX, &mut |Record { batch, .. }| {
-        let recent = batch.received_unix_ns() >= oldest_unix_ns;
-        if recent && finder.find(batch.bytes()).is_some() {
-            trace.take(batch.bytes());
-        }
+    let found = facts.find(&id, &mut |Record { batch, .. }| {
+        trace.take(batch.bytes());
         !trace.truncated
     })?;
-    Ok(trace)
+    Ok((trace, found))
 }
 
 /// What was found of one trace, each span once.

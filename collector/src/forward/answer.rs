@@ -1,4 +1,4 @@
-//! What a destination answered, and what follows from it: done, later, smaller, or never.
+//! What a destination answered, and what follows from it: done, later, in smaller pieces, or never.
 
 use std::time::Duration;
 
@@ -9,6 +9,12 @@ use spanmill_proto::wire::{Fields, Malformed};
 
 /// No destination may keep us waiting longer than this before we ask again.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
+
+/// Only another spanmill says so, with ABORTED or 409.
+const OVERLAP: &str = "spanmill-overlap";
+
+/// Of an answer's text so much is shown.
+const TOLD_MAX: usize = 200;
 
 /// The destination took the request.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -30,8 +36,16 @@ pub enum Failure {
         /// It may have taken the request, and only the answer was lost.
         maybe_taken: bool,
     },
+    /// Nothing came within the time that a request has. Perhaps smaller ones make it; this one may have arrived.
+    TooSlow { reason: String },
     /// Perhaps it takes smaller ones.
-    TooLarge { reason: String },
+    TooLarge {
+        reason: String,
+        /// The answer stands for an exhausted quota as well, which is no fault of this request.
+        may_be_load: bool,
+    },
+    /// It has a part of this request already, and takes only what it lacks, see [`Name`](super::name).
+    PartlyKnown,
     /// It will never take this request.
     Never { reason: String },
 }
@@ -44,7 +58,7 @@ impl Failure {
 }
 
 /// Reads a whole answer. `fields` are the trailers, or the headers where those are all there is.
-pub fn read(status: StatusCode, fields: &HeaderMap, body: &[u8]) -> Result<Accepted, Failure> {
+pub fn read_grpc(status: StatusCode, fields: &HeaderMap, body: &[u8]) -> Result<Accepted, Failure> {
     let Some(code) = text(fields, "grpc-status") else {
         return Err(not_grpc(status, fields));
     };
@@ -52,12 +66,34 @@ pub fn read(status: StatusCode, fields: &HeaderMap, body: &[u8]) -> Result<Accep
     let told = text(fields, "grpc-message").map(grpc::decode_message).unwrap_or_default();
     let reason = if told.is_empty() { format!("{code:?}") } else { format!("{code:?}: {told}") };
     match code {
-        Code::Ok => Ok(accepted(body)),
-        Code::ResourceExhausted if retry_after(fields).is_none() => Err(Failure::TooLarge { reason }),
-        // Somebody must mend the token or the certificate, and until then nothing need be lost.
-        Code::Unauthenticated | Code::PermissionDenied => Err(later(reason, fields)),
+        Code::Ok => Ok(body.get(grpc::PREFIX..).map(accepted).unwrap_or_default()),
+        Code::Aborted if fields.contains_key(OVERLAP) => Err(Failure::PartlyKnown),
+        Code::ResourceExhausted if retry_after(fields).is_none() => {
+            Err(Failure::TooLarge { reason, may_be_load: true })
+        }
+        // Somebody must mend the token, the certificate, the address or the compression, and until then nothing
+        // need be lost.
+        Code::Unauthenticated | Code::PermissionDenied | Code::Unimplemented => Err(later(reason, fields)),
         code if code.is_retryable() || code == Code::ResourceExhausted => Err(later(reason, fields)),
         _ => Err(Failure::Never { reason }),
+    }
+}
+
+/// Reads an answer to OTLP/HTTP.
+pub fn read_http(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<Accepted, Failure> {
+    if status.is_success() {
+        // Whoever answers in JSON took it all the same, and says in a way that we do not read what it left out.
+        return Ok(accepted(body));
+    }
+    let told = told(headers, body);
+    let reason = if told.is_empty() { format!("HTTP {status}") } else { format!("HTTP {status}: {told}") };
+    match status.as_u16() {
+        413 => Err(Failure::TooLarge { reason, may_be_load: false }),
+        409 if headers.contains_key(OVERLAP) => Err(Failure::PartlyKnown),
+        // The request is at fault; 500 is not to be sent again either, says the OTLP specification.
+        400 | 409 | 422 | 500 => Err(Failure::Never { reason }),
+        // Overload, and everything that somebody must mend: the token, the path, the port, the compression.
+        _ => Err(later(reason, headers)),
     }
 }
 
@@ -73,14 +109,32 @@ fn text<'a>(fields: &'a HeaderMap, name: &str) -> Option<&'a str> {
 fn not_grpc(status: StatusCode, fields: &HeaderMap) -> Failure {
     let reason = format!("HTTP {status}, which is no gRPC answer");
     match status {
-        StatusCode::PAYLOAD_TOO_LARGE => Failure::TooLarge { reason },
+        StatusCode::PAYLOAD_TOO_LARGE => Failure::TooLarge { reason, may_be_load: false },
         _ => Failure::Later { reason, after: retry_after(fields), maybe_taken: status.is_success() },
     }
 }
 
+/// What an HTTP answer says for people: the message of a `google.rpc.Status`, or text.
+fn told(headers: &HeaderMap, body: &[u8]) -> String {
+    let is_protobuf = text(headers, "content-type").is_some_and(|kind| kind.contains("protobuf"));
+    let message = if is_protobuf { status_message(body).unwrap_or_default() } else { body };
+    let text = String::from_utf8_lossy(&message[..message.len().min(TOLD_MAX)]);
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn status_message(body: &[u8]) -> Option<&[u8]> {
+    let mut fields = Fields::of(body);
+    while let Some(field) = fields.next().ok()? {
+        if field.number == 2 {
+            return field.bytes().ok();
+        }
+    }
+    None
+}
+
 /// `partial_success` of the answer. The request was taken, so an answer that cannot be read means success.
-fn accepted(body: &[u8]) -> Accepted {
-    body.get(grpc::PREFIX..).and_then(|message| partial_success(message).ok()).unwrap_or_default()
+fn accepted(message: &[u8]) -> Accepted {
+    partial_success(message).unwrap_or_default()
 }
 
 fn partial_success(message: &[u8]) -> Result<Accepted, Malformed> {
@@ -190,15 +244,8 @@ mod tests {
 
     #[test]
     fn each_status_has_its_consequence() {
-        let kind = |pairs: &[(&'static str, &str)], status: u16| match read(
-            StatusCode::from_u16(status).unwrap(),
-            &fields(pairs),
-            &[],
-        ) {
-            Ok(_) => "done",
-            Err(Failure::Later { .. }) => "later",
-            Err(Failure::TooLarge { .. }) => "smaller",
-            Err(Failure::Never { .. }) => "never",
+        let kind = |pairs: &[(&'static str, &str)], status: u16| {
+            consequence(&read_grpc(StatusCode::from_u16(status).unwrap(), &fields(pairs), &[]))
         };
         for (code, want) in [
             ("0", "done"),
@@ -209,8 +256,8 @@ mod tests {
             ("16", "later"),
             ("7", "later"),
             ("8", "smaller"),
+            ("12", "later"),
             ("3", "never"),
-            ("12", "never"),
             ("13", "never"),
             ("2", "never"),
         ] {
@@ -221,6 +268,51 @@ mod tests {
         {
             assert_eq!(kind(&[], status), want, "HTTP {status}");
         }
+        for (status, want) in [
+            (200, "done"),
+            (202, "done"),
+            (400, "never"),
+            (409, "never"),
+            (500, "never"),
+            (413, "smaller"),
+            (429, "later"),
+            (503, "later"),
+            (404, "later"),
+            (415, "later"),
+            (302, "later"),
+        ] {
+            let status = StatusCode::from_u16(status).unwrap();
+            assert_eq!(consequence(&read_http(status, &fields(&[]), &[])), want, "HTTP {status}");
+        }
+        let overlap = ("spanmill-overlap", "1");
+        let conflict = read_http(StatusCode::CONFLICT, &fields(&[overlap]), &[]);
+        let known = read_grpc(StatusCode::OK, &fields(&[("grpc-status", "10"), overlap]), &[]);
+        assert_eq!((conflict, known), (Err(Failure::PartlyKnown), Err(Failure::PartlyKnown)));
+    }
+
+    fn consequence(answer: &Result<Accepted, Failure>) -> &'static str {
+        match answer {
+            Ok(_) => "done",
+            Err(Failure::Later { .. }) => "later",
+            Err(Failure::TooSlow { .. } | Failure::TooLarge { .. }) => "smaller",
+            Err(Failure::PartlyKnown) => "cut",
+            Err(Failure::Never { .. }) => "never",
+        }
+    }
+
+    #[test]
+    fn an_http_answer_says_when_and_why() {
+        let answer = fields(&[("retry-after", "7"), ("content-type", "text/plain")]);
+        let failure = read_http(StatusCode::TOO_MANY_REQUESTS, &answer, b"slow\n down");
+        let reason = "HTTP 429 Too Many Requests: slow down".to_owned();
+        let after = Some(Duration::from_secs(7));
+        assert_eq!(failure, Err(Failure::Later { reason, after, maybe_taken: false }));
+        let mut status = vec![];
+        wire::put_uint(&mut status, 1, 3);
+        wire::put_bytes(&mut status, 2, b"bad span");
+        let protobuf = fields(&[("content-type", "application/x-protobuf")]);
+        let failure = read_http(StatusCode::BAD_REQUEST, &protobuf, &status);
+        assert_eq!(failure, Err(Failure::Never { reason: "HTTP 400 Bad Request: bad span".into() }));
     }
 
     #[test]
@@ -244,12 +336,12 @@ mod tests {
             })
             .collect();
         let answer = fields(&[("grpc-status", "8"), ("grpc-status-details-bin", &encoded)]);
-        let Err(Failure::Later { after, .. }) = read(StatusCode::OK, &answer, &[]) else {
+        let Err(Failure::Later { after, .. }) = read_grpc(StatusCode::OK, &answer, &[]) else {
             panic!("with RetryInfo it is retryable");
         };
         assert_eq!(after, Some(Duration::from_millis(7500)));
         let answer = fields(&[("grpc-status", "14"), ("retry-after", "86400")]);
-        let Err(Failure::Later { after, .. }) = read(StatusCode::OK, &answer, &[]) else {
+        let Err(Failure::Later { after, .. }) = read_grpc(StatusCode::OK, &answer, &[]) else {
             panic!("unavailable is retryable");
         };
         assert_eq!(after, Some(RETRY_AFTER_MAX));
@@ -264,10 +356,10 @@ mod tests {
         let mut body = grpc::prefix(false, message.len() as u32).to_vec();
         body.extend(message);
         let ok = fields(&[("grpc-status", "0")]);
-        let accepted = read(StatusCode::OK, &ok, &body).unwrap();
+        let accepted = read_grpc(StatusCode::OK, &ok, &body).unwrap();
         assert_eq!(accepted, Accepted { rejected_spans: 3, message: "too old".into() });
         for nonsense in [&b""[..], b"\0\0\0\0\0", b"\0\0\0\0\x02\x0a\x7f"] {
-            assert_eq!(read(StatusCode::OK, &ok, nonsense), Ok(Accepted::default()));
+            assert_eq!(read_grpc(StatusCode::OK, &ok, nonsense), Ok(Accepted::default()));
         }
     }
 }

@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
-use spanmill_proto::{grpc, otlp};
+use spanmill_proto::otlp;
 
+use super::name::Name;
 use crate::journal::{Position, Record};
 
 /// Records in one request. Bounds its frames, and the steps that it takes to find the one bad record in it.
@@ -16,7 +17,11 @@ const COPY_BELOW: usize = 4096;
 /// A record, or a piece of one that is too large for one request.
 #[derive(Debug, Clone)]
 pub struct Part {
+    /// Its record's.
     pub position: Position,
+    /// The stretch of the log that it stands for, see [`Name`].
+    begin: u64,
+    end: u64,
     /// Spans in the log before its record.
     pub spans_before: u64,
     pub received_unix_ns: u64,
@@ -39,6 +44,12 @@ impl Batch {
         &self.parts[0]
     }
 
+    /// `instance` names the log.
+    pub fn name(&self, instance: u128) -> Name {
+        let end = self.parts[self.parts.len() - 1].end;
+        Name { instance, begin: self.first().begin, end }
+    }
+
     pub fn bytes(&self) -> usize {
         self.parts.iter().map(|part| part.bytes.len()).sum()
     }
@@ -52,9 +63,8 @@ impl Batch {
         self.parts.iter().map(|part| part.hops).max().unwrap_or_default()
     }
 
-    /// The request body as gRPC frames it, in pieces that share the records' memory.
-    pub fn body(&self) -> Vec<Bytes> {
-        let mut small = BytesMut::from(&grpc::prefix(false, self.bytes() as u32)[..]);
+    /// The request's bytes, in pieces that share the records' memory; `small` may hold what comes before them.
+    pub fn pieces(&self, mut small: BytesMut) -> Vec<Bytes> {
         let mut out = Vec::with_capacity(self.parts.len() + 1);
         for part in &self.parts {
             if part.bytes.len() < COPY_BELOW {
@@ -99,15 +109,19 @@ impl Batch {
 
 /// Cuts a part at span boundaries into pieces of at most `limit` bytes, as far as single spans allow.
 fn cut(part: &Part, limit: usize) -> Vec<Part> {
-    match otlp::cut(&part.bytes, limit) {
-        Ok(pieces) => {
-            let piece =
-                |piece: otlp::Piece| Part { bytes: piece.bytes.into(), spans: piece.spans, ..part.clone() };
-            pieces.into_iter().map(piece).collect()
-        }
-        // It was well-formed when it was masked. Should it not be, the destination has the last word.
-        Err(_) => vec![part.clone()],
+    // It was well-formed when it was masked. Should it not be, the destination has the last word.
+    let Ok(pieces) = otlp::cut(&part.bytes, limit) else { return vec![part.clone()] };
+    let mut begin = part.begin;
+    let mut parts: Vec<Part> = Vec::with_capacity(pieces.len());
+    for piece in pieces {
+        let end = begin + u64::from(piece.spans);
+        parts.push(Part { begin, end, bytes: piece.bytes.into(), spans: piece.spans, ..part.clone() });
+        begin = end;
     }
+    if let Some(last) = parts.last_mut() {
+        last.end = part.end;
+    }
+    parts
 }
 
 /// Records that wait to become batches, in the order of the log.
@@ -127,6 +141,8 @@ impl Gather {
         self.bytes += batch.bytes().len();
         let part = Part {
             position: record.position,
+            begin: record.position.0,
+            end: record.next.0,
             spans_before: record.spans_before,
             received_unix_ns: batch.received_unix_ns(),
             spans: batch.spans(),
@@ -155,12 +171,16 @@ impl Gather {
         self.bytes >= limit || self.parts.len() >= PARTS_MAX
     }
 
-    /// The oldest records, up to `limit` bytes together, but at least one.
+    /// The oldest records, up to `limit` bytes together, but at least one. They lie one after the other in the log:
+    /// where something is missing between them, the request ends.
     pub fn take(&mut self, limit: usize) -> Option<Batch> {
         let mut bytes = 0;
+        let mut due = self.first()?.begin;
         let fits = |part: &&Part| {
             bytes += part.bytes.len();
-            bytes <= limit
+            let follows = part.begin == due;
+            due = part.end;
+            bytes <= limit && follows
         };
         let count = self.parts.iter().take(PARTS_MAX).take_while(fits).count();
         let parts: Vec<Part> = self.parts.drain(..count.max(1).min(self.parts.len())).collect();
@@ -171,33 +191,10 @@ impl Gather {
 
 #[cfg(test)]
 mod tests {
+    use spanmill_proto::wire;
+
+    use super::super::fixture::record;
     use super::*;
-    use crate::mask::MaskedBatch;
-
-    fn record(position: u64, bytes: Bytes, spans: u32) -> Record {
-        Record {
-            position: Position(position),
-            next: Position(position + 1),
-            spans_before: position,
-            batch: MaskedBatch::restored(bytes, spans, 0, 0),
-        }
-    }
-
-    #[test]
-    fn the_body_is_the_prefix_and_the_records_one_after_the_other() {
-        let sizes = [10, 5000, 4096, 20, 30, 9000, 1];
-        let mut gather = Gather::default();
-        let mut expected = Vec::new();
-        for (i, size) in sizes.into_iter().enumerate() {
-            expected.extend(std::iter::repeat_n(i as u8, size));
-            gather.push(&record(i as u64, vec![i as u8; size].into(), 1), 1 << 20);
-        }
-        let batch = gather.take(1 << 20).unwrap();
-        let body = batch.body().concat();
-        assert_eq!(body[..5], grpc::prefix(false, expected.len() as u32));
-        assert_eq!(body[5..], expected);
-        assert!(gather.take(1 << 20).is_none());
-    }
 
     #[test]
     fn batches_stay_below_the_limit_and_lose_nothing() {
@@ -212,6 +209,43 @@ mod tests {
         }
         assert_eq!(positions, (0..100).collect::<Vec<_>>());
         assert_eq!(gather.bytes(), 0);
+    }
+
+    #[test]
+    fn the_names_of_the_parts_of_a_batch_cover_what_it_covers() {
+        let mut scope = Vec::new();
+        (0..10).for_each(|i| wire::put_bytes(&mut scope, otlp::scope_spans::SPANS, &[i; 20]));
+        let (mut resource, mut bytes) = (Vec::new(), Vec::new());
+        wire::put_bytes(&mut resource, otlp::resource_spans::SCOPE_SPANS, &scope);
+        wire::put_bytes(&mut bytes, otlp::request::RESOURCE_SPANS, &resource);
+        let mut gather = Gather::default();
+        for i in 0..3 {
+            let next = Position(1_000 * (i + 1));
+            gather.push(&Record { next, ..record(1_000 * i, bytes.clone().into(), 10) }, 1 << 20);
+        }
+        let mut open = vec![gather.take(1 << 20).unwrap()];
+        assert_eq!(open[0].name(7).to_string(), "00000000000000000000000000000007/0-3000");
+        let mut single = Vec::new();
+        while let Some(batch) = open.pop() {
+            match batch.shrink() {
+                Ok(smaller) => open.extend(smaller),
+                Err(batch) => single.push((batch.name(7).begin, batch.name(7).end)),
+            }
+        }
+        single.sort_unstable();
+        assert_eq!(single.len(), 30);
+        assert_eq!((single[0], single[9], single[10]), ((0, 1), (9, 1_000), (1_000, 1_001)));
+        assert!(single.windows(2).all(|two| two[0].1 == two[1].0), "{single:?}");
+    }
+
+    #[test]
+    fn a_request_ends_where_the_log_has_a_gap() {
+        let mut gather = Gather::default();
+        for at in [0, 1, 5, 6] {
+            gather.push(&record(at, vec![1; 9].into(), 1), 1000);
+        }
+        let names = std::iter::from_fn(|| gather.take(1000)).map(|batch| batch.name(0));
+        assert_eq!(names.map(|name| (name.begin, name.end)).collect::<Vec<_>>(), [(0, 2), (5, 7)]);
     }
 
     #[test]

@@ -1,26 +1,26 @@
-//! The loop of one destination: follows the journal, keeps a few requests in flight, and knows what is done.
-//!
-//! A batch stays in `unsettled` until the destination took it or refused it for good; the checkpoint is the lowest
-//! position in there. Whatever else happens, the batch is sent again.
+//! The loop of one destination: follows the journal, keeps a few requests in flight, and decides what follows from
+//! each answer.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
 use super::answer::{Accepted, Failure};
-use super::batch::{Batch, Gather};
+use super::batch::{Batch, Gather, Part};
 use super::client::Client;
-use super::retry::Backoff;
+use super::pace::Pace;
+use super::poison::Poison;
+use super::progress::{Place, Progress};
 use super::{Config, Shared};
+use crate::clock::Clock;
 use crate::journal::checkpoint::Checkpoint;
 use crate::journal::disk::Directory;
-use crate::journal::{Journal, Position, Reader, Record};
+use crate::journal::{Journal, Reader, Record};
 
 /// Requests at a time: enough to fill a connection whose answers take a while, few enough to bound the memory
 /// to five times `request_max`.
@@ -33,15 +33,15 @@ const LINGER: Duration = Duration::from_millis(150);
 /// which the journal's memory of recent records is replaced.
 const POLL: Duration = Duration::from_millis(20);
 
-/// At most this much is sent a second time after a crash.
-const CHECKPOINT: Duration = Duration::from_secs(1);
-
 /// Everything that matters wakes the loop by itself; this is for what nobody thought of.
 const IDLE: Duration = Duration::from_secs(10);
 
-/// What a destination finds too large although it is smaller than this is refused for another reason, such as its
-/// load, and waits.
+/// What a destination finds too large, or does not take in time, although it is smaller than this fails for another
+/// reason, such as its load, and waits.
 const TOO_LARGE_MIN: usize = 64 << 10;
+
+/// After each request that was taken the next ones may be larger by at least this, whatever made them small.
+const GROWTH_MIN: usize = 1 << 10;
 
 /// A destination that refused this many requests in a row will refuse their parts too, so that they are not tried.
 /// More than it takes to find one bad record among 1,024.
@@ -55,9 +55,11 @@ type InFlight = Pin<Box<dyn Future<Output = (Batch, Result<Accepted, Failure>)> 
 pub struct Driver {
     config: Config,
     journal: Journal,
+    clock: Clock,
     shared: Arc<Shared>,
     client: Arc<Client>,
-    disk: Arc<Directory>,
+    poison: Poison,
+    progress: Progress,
     reader: Reader,
     records: Vec<Record>,
     gather: Gather,
@@ -65,26 +67,12 @@ pub struct Driver {
     /// Batches to send again, lowest first.
     again: VecDeque<Batch>,
     in_flight: FuturesUnordered<InFlight>,
-    unsettled: BTreeMap<Position, Unsettled>,
-    backoff: Backoff,
-    /// Nothing is sent before; set by failures.
-    resume_at: Instant,
+    pace: Pace,
     /// Largest request at present; halved when the destination finds one too large.
     size_max: usize,
     refused_in_a_row: u32,
     rejection_told: Option<Instant>,
-    stored: Checkpoint,
-    storing: Option<JoinHandle<Option<Checkpoint>>>,
-    checkpoint_at: Instant,
     draining_until: Option<Instant>,
-}
-
-/// Batches, or pieces of one record, that begin at the same position.
-#[derive(Debug, Clone, Copy)]
-struct Unsettled {
-    count: usize,
-    spans_before: u64,
-    received_unix_ns: u64,
 }
 
 impl Driver {
@@ -92,30 +80,27 @@ impl Driver {
     pub fn new(
         config: Config,
         journal: Journal,
+        clock: Clock,
         shared: Arc<Shared>,
         disk: Directory,
         stored: Checkpoint,
     ) -> Self {
-        let client = Client::new(&config.endpoint, &config.headers, config.timeout, stored.instance);
-        let now = Instant::now();
+        let client = Client::new(&config, stored.instance);
         Driver {
             client: Arc::new(client),
-            disk: Arc::new(disk),
+            poison: Poison::new(&config.poison_dir),
+            clock,
+            progress: Progress::new(&config.name, &journal, disk, stored),
             reader: journal.reader(stored.position).with_spans_before(stored.spans_before),
             records: Vec::new(),
             gather: Gather::default(),
             gathering_since: None,
             again: VecDeque::new(),
             in_flight: FuturesUnordered::new(),
-            unsettled: BTreeMap::new(),
-            backoff: Backoff::default(),
-            resume_at: now,
+            pace: Pace::new(Instant::now()),
             size_max: config.request_max,
             refused_in_a_row: 0,
             rejection_told: None,
-            stored,
-            storing: None,
-            checkpoint_at: now + CHECKPOINT,
             draining_until: None,
             config,
             journal,
@@ -130,7 +115,7 @@ impl Driver {
             end.mark_unchanged();
             self.launch();
             self.publish();
-            self.checkpoint();
+            self.progress.store(self.current());
             if self.is_finished() {
                 break;
             }
@@ -139,7 +124,7 @@ impl Driver {
             tokio::select! {
                 Some((batch, result)) = self.in_flight.next() => self.settle(batch, result),
                 _ = end.changed(), if wants_more => {}
-                stored = finished(&mut self.storing), if self.storing.is_some() => self.stored(stored),
+                () = self.progress.stored() => {}
                 () = sleep_until(wake_at) => {}
                 stopped = stop.changed(), if self.draining_until.is_none() => {
                     let until = if stopped.is_ok() { *stop.borrow() } else { None };
@@ -147,13 +132,14 @@ impl Driver {
                 }
             }
         }
-        self.store_last().await;
+        self.progress.finish(self.current()).await;
+        self.publish();
     }
 
     fn may_launch(&self) -> bool {
         // While it fails, one request at a time tries whether it is back.
-        let allowed = if self.backoff.is_failing() { 1 } else { IN_FLIGHT_MAX };
-        self.in_flight.len() < allowed && Instant::now() >= self.resume_at
+        let allowed = if self.pace.is_failing() { 1 } else { IN_FLIGHT_MAX };
+        self.in_flight.len() < allowed && Instant::now() >= self.pace.resume_at()
     }
 
     fn launch(&mut self) {
@@ -180,7 +166,7 @@ impl Driver {
         let batch = self.gather.take(self.size_max)?;
         // What is left behind has waited as long.
         self.gathering_since = self.gathering_since.filter(|_| self.gather.bytes() > 0);
-        self.unsettle(&batch);
+        self.progress.begin(&batch);
         Some(batch)
     }
 
@@ -200,25 +186,6 @@ impl Driver {
         }
     }
 
-    fn unsettle(&mut self, batch: &Batch) {
-        let first = batch.first();
-        let new = Unsettled {
-            count: 0,
-            spans_before: first.spans_before,
-            received_unix_ns: first.received_unix_ns,
-        };
-        self.unsettled.entry(first.position).or_insert(new).count += 1;
-    }
-
-    fn resettle(&mut self, batch: &Batch) {
-        let position = batch.first().position;
-        let entry = self.unsettled.get_mut(&position).expect("a batch is unsettled until it is settled");
-        entry.count -= 1;
-        if entry.count == 0 {
-            self.unsettled.remove(&position);
-        }
-    }
-
     fn settle(&mut self, mut batch: Batch, result: Result<Accepted, Failure>) {
         match result {
             Ok(accepted) => self.accepted(&batch, &accepted),
@@ -227,13 +194,26 @@ impl Driver {
                 self.send_again(batch);
                 self.failed(&reason, after);
             }
-            Err(Failure::TooLarge { reason }) if batch.bytes() < TOO_LARGE_MIN => {
-                self.send_again(batch);
+            Err(Failure::TooSlow { reason }) => {
+                batch.is_duplicate = true;
+                self.too_slow(batch);
                 self.failed(&reason, None);
             }
-            Err(Failure::TooLarge { reason }) => {
-                self.size_max = (batch.bytes() / 2).clamp(TOO_LARGE_MIN, self.size_max);
-                self.resettle(&batch);
+            Err(Failure::PartlyKnown) => {
+                self.progress.end(&batch);
+                match batch.shrink() {
+                    Ok(smaller) => self.send_instead(smaller),
+                    Err(single) => self.refused(&single, "it says that it has a part of this one span"),
+                }
+            }
+            Err(Failure::TooLarge { reason, may_be_load }) => {
+                let smallest = if may_be_load { TOO_LARGE_MIN } else { 1 };
+                if batch.bytes() < smallest {
+                    self.send_again(batch);
+                    return self.failed(&reason, None);
+                }
+                self.size_max = (batch.bytes() / 2).max(smallest).min(self.size_max);
+                self.progress.end(&batch);
                 match batch.shrink() {
                     Ok(smaller) => self.send_instead(smaller),
                     Err(single) => self.refused(&single, &reason),
@@ -241,7 +221,7 @@ impl Driver {
             }
             Err(Failure::Never { reason }) => {
                 self.refused_in_a_row += 1;
-                self.resettle(&batch);
+                self.progress.end(&batch);
                 let tried = if self.refused_in_a_row > REFUSED_MAX { Err(batch) } else { batch.halve() };
                 match tried {
                     Ok(halves) => self.send_instead(halves),
@@ -251,11 +231,24 @@ impl Driver {
         }
     }
 
+    /// A slow destination takes smaller requests sooner, and in time.
+    fn too_slow(&mut self, batch: Batch) {
+        if batch.bytes() < 2 * TOO_LARGE_MIN {
+            return self.send_again(batch);
+        }
+        self.size_max = (batch.bytes() / 2).min(self.size_max);
+        self.progress.end(&batch);
+        match batch.shrink() {
+            Ok(smaller) => self.send_instead(smaller),
+            Err(single) => self.send_instead([single]),
+        }
+    }
+
     fn accepted(&mut self, batch: &Batch, accepted: &Accepted) {
-        self.resettle(batch);
+        self.progress.end(batch);
         self.refused_in_a_row = 0;
         // Slowly: each time that is too much costs a request.
-        self.size_max = (self.size_max + self.size_max / 64).min(self.config.request_max);
+        self.size_max = (self.size_max + self.size_max / 64 + GROWTH_MIN).min(self.config.request_max);
         let rejected = accepted.rejected_spans.min(batch.spans());
         self.shared.update(|figures| {
             figures.forwarded += batch.spans() - rejected;
@@ -266,21 +259,27 @@ impl Driver {
         if rejected > 0 {
             self.note_rejected(rejected, &accepted.message);
         }
-        if self.backoff.is_down() {
+        if self.pace.is_down() {
             let Config { name, endpoint, .. } = &self.config;
             tracing::info!("destination {name} at {endpoint} takes spans again");
         }
-        self.backoff.succeeded();
-        self.resume_at = Instant::now();
+        self.pace.succeeded();
     }
 
-    /// The destination will never take it: counted, and the queue moves on.
+    /// The destination will never take it: kept aside, counted, and the queue moves on.
     fn refused(&mut self, batch: &Batch, reason: &str) {
+        let name = batch.name(self.journal.instance());
+        let kept = self.poison.keep(batch, name, reason, self.clock.unix_ns());
         self.shared.update(|figures| {
             figures.rejected += batch.spans();
+            figures.kept_aside += if kept.is_ok() { batch.spans() } else { 0 };
             figures.last_error = Some(reason.to_owned());
         });
-        self.note_rejected(batch.spans(), reason);
+        let where_it_is = match kept {
+            Ok(path) => format!("kept in {}", path.display()),
+            Err(error) => format!("they cannot be kept in {}: {error}", self.config.poison_dir.display()),
+        };
+        self.note_rejected(batch.spans(), &format!("{reason}; {where_it_is}"));
     }
 
     fn note_rejected(&mut self, spans: u64, reason: &str) {
@@ -302,45 +301,45 @@ impl Driver {
 
     fn send_instead(&mut self, batches: impl IntoIterator<Item = Batch>) {
         for batch in batches {
-            self.unsettle(&batch);
+            self.progress.begin(&batch);
             self.send_again(batch);
         }
     }
 
-    /// Backs off. What else was in flight and failed for the same reason does not count again.
     fn failed(&mut self, reason: &str, after: Option<Duration>) {
         self.shared.update(|figures| figures.last_error = Some(reason.to_owned()));
-        if Instant::now() < self.resume_at {
-            return;
-        }
-        let was_down = self.backoff.is_down();
-        let wait = self.backoff.failed();
-        self.resume_at = Instant::now() + after.map_or(wait, |after| after + wait.min(after / 10));
-        if self.backoff.is_down() && !was_down {
+        let was_down = self.pace.is_down();
+        self.pace.failed(Instant::now(), after);
+        if self.pace.is_down() && !was_down {
             let Config { name, endpoint, .. } = &self.config;
             tracing::warn!(
                 "destination {name} at {endpoint} takes no spans: {reason}; they wait in the journal and are sent \
-                 when it is back; check that it runs and that forward.{name}.endpoint is its OTLP/gRPC address"
+                 when it is back; check that it runs and that forward.{name}.endpoint and protocol are those of its OTLP receiver"
             );
         }
     }
 
-    /// Everything before it is settled.
-    fn lowest(&self) -> (Position, u64, Option<u64>) {
-        let in_flight =
-            self.unsettled.first_key_value().map(|(at, one)| (*at, one.spans_before, one.received_unix_ns));
-        let waiting =
-            || self.gather.first().map(|part| (part.position, part.spans_before, part.received_unix_ns));
-        match in_flight.or_else(waiting) {
-            Some((position, spans_before, received)) => (position, spans_before, Some(received)),
-            None => {
-                (self.reader.position(), self.reader.spans_before().unwrap_or(self.stored.spans_before), None)
-            }
-        }
+    /// The lowest that is not settled; everything before it is.
+    fn lowest(&self) -> Option<Place> {
+        let waiting = || {
+            let Part { position, spans_before, received_unix_ns, .. } = *self.gather.first()?;
+            Some(Place { position, spans_before, received_unix_ns })
+        };
+        self.progress.lowest().or_else(waiting)
+    }
+
+    fn current(&self) -> Checkpoint {
+        let stored = self.progress.checkpoint();
+        let spans_read = || self.reader.spans_before().unwrap_or(stored.spans_before);
+        let (position, spans_before) = match self.lowest() {
+            Some(place) => (place.position, place.spans_before),
+            None => (self.reader.position(), spans_read()),
+        };
+        Checkpoint { position, spans_before, ..stored }
     }
 
     fn publish(&self) {
-        let (_, _, oldest_unix_ns) = self.lowest();
+        let oldest_unix_ns = self.lowest().map(|place| place.received_unix_ns);
         let skipped = self.reader.skipped();
         self.shared.update(|figures| {
             figures.oldest_unix_ns = oldest_unix_ns;
@@ -348,85 +347,25 @@ impl Driver {
         });
     }
 
-    fn current(&self) -> Checkpoint {
-        let (position, spans_before, _) = self.lowest();
-        Checkpoint { position, spans_before, ..self.stored }
-    }
-
-    /// Stores how far we are, on another thread: a sync may take long on a busy disk.
-    fn checkpoint(&mut self) {
-        let now = Instant::now();
-        let checkpoint = self.current();
-        if self.storing.is_some() || now < self.checkpoint_at || checkpoint == self.stored {
-            return;
-        }
-        self.checkpoint_at = now + CHECKPOINT;
-        let (disk, name) = (Arc::clone(&self.disk), self.config.name.clone());
-        self.storing = Some(tokio::task::spawn_blocking(move || store(&disk, &name, checkpoint)));
-    }
-
-    /// Only now may the journal delete what lies before.
-    fn stored(&mut self, stored: Option<Checkpoint>) {
-        self.storing = None;
-        if let Some(checkpoint) = stored {
-            self.stored = checkpoint;
-            self.journal.passed(&self.config.name, checkpoint.position);
-        }
-    }
-
-    async fn store_last(&mut self) {
-        if self.storing.is_some() {
-            let stored = finished(&mut self.storing).await;
-            self.stored(stored);
-        }
-        let checkpoint = self.current();
-        self.stored(store(&self.disk, &self.config.name, checkpoint));
-        self.publish();
-    }
-
     fn is_finished(&self) -> bool {
         let Some(until) = self.draining_until else { return false };
         // A destination that fails now has the rest after the next start.
-        let nothing_left = self.backoff.is_failing() || (self.again.is_empty() && self.gather.bytes() == 0);
+        let nothing_left = self.pace.is_failing() || (self.again.is_empty() && self.gather.bytes() == 0);
         Instant::now() >= until || (self.in_flight.is_empty() && nothing_left)
     }
 
     /// When there is something to do though nothing happened.
     fn wake_at(&self) -> Instant {
         let now = Instant::now();
-        let mut wake_at = now + IDLE;
-        if self.storing.is_none() && self.current() != self.stored {
-            wake_at = self.checkpoint_at;
-        }
-        let can_send = self.in_flight.is_empty() || !self.backoff.is_failing();
-        if self.resume_at > now && can_send {
-            wake_at = wake_at.min(self.resume_at);
+        let mut wake_at = self.progress.wake_at(self.current()).unwrap_or(now + IDLE);
+        let can_send = self.in_flight.is_empty() || !self.pace.is_failing();
+        if self.pace.resume_at() > now && can_send {
+            wake_at = wake_at.min(self.pace.resume_at());
         } else if let Some(since) = self.gathering_since
             && self.may_launch()
         {
             wake_at = wake_at.min((since + LINGER).min(now + POLL));
         }
         self.draining_until.map_or(wake_at, |until| wake_at.min(until))
-    }
-}
-
-/// Stores the checkpoint and gives it back, or says that it could not.
-fn store(disk: &Directory, name: &str, checkpoint: Checkpoint) -> Option<Checkpoint> {
-    match checkpoint.store(disk, name) {
-        Ok(()) => Some(checkpoint),
-        Err(error) => {
-            tracing::warn!(
-                "cannot store how far destination {name} came: {error}; what was sent since is sent again after a \
-                 restart, and the journal keeps it; check the disk's space and health"
-            );
-            None
-        }
-    }
-}
-
-async fn finished(storing: &mut Option<JoinHandle<Option<Checkpoint>>>) -> Option<Checkpoint> {
-    match storing {
-        Some(handle) => handle.await.ok().flatten(),
-        None => None,
     }
 }

@@ -1,4 +1,4 @@
-//! Sends what the journal holds to Jaeger, at least once, and remembers how far it came.
+//! Sends what the journal holds to Jaeger or another spanmill, at least once, and remembers how far it came.
 //!
 //! Batches are merged by putting their bytes one after the other. Never drops what a retry could deliver,
 //! and never sends to one of the daemon's own listeners (the configuration refuses that).
@@ -7,7 +7,14 @@ mod answer;
 mod batch;
 mod client;
 mod driver;
-mod retry;
+mod encode;
+#[cfg(test)]
+mod fixture;
+mod name;
+mod pace;
+mod poison;
+mod progress;
+mod resume;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -19,22 +26,30 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::clock::Clock;
-use crate::journal::checkpoint::{Checkpoint, Stored};
+use crate::dial::Target;
 use crate::journal::disk::Directory;
-use crate::journal::{Journal, Position, Skipped};
+use crate::journal::{Journal, Skipped};
 use driver::Driver;
+pub use encode::Compression;
+pub use resume::tell_of_absent;
 
 /// One `[forward.NAME]` table.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// `jaeger` in `[forward.jaeger]`: the key in `/api/v1/stats` and the name of the checkpoint.
     pub name: String,
-    /// `http://host:4317`
-    pub endpoint: http::Uri,
+    /// Where it is, and how to get there.
+    pub target: Target,
+    pub path: http::uri::PathAndQuery,
+    /// As the operator wrote it, for the log.
+    pub endpoint: String,
     /// Sent with each request, e.g. a tenant or a token.
     pub headers: Vec<(http::HeaderName, http::HeaderValue)>,
+    pub compression: Compression,
     /// Directory of the checkpoint.
     pub dir: PathBuf,
+    /// Directory of what it refuses.
+    pub poison_dir: PathBuf,
     /// Largest request; receivers take 4 MiB by default, so ours stay below.
     pub request_max: usize,
     /// How long a request may take before it counts as failed and is sent again.
@@ -48,7 +63,7 @@ pub struct Config {
 /// damaged or of another journal: twice is better than never.
 pub fn start(config: Config, journal: &Journal, clock: Clock) -> Destination {
     let disk = Directory::at(&config.dir);
-    let checkpoint = resume(&disk, &config.name, journal);
+    let checkpoint = resume::resume(&disk, &config.name, journal);
     journal.passed(&config.name, checkpoint.position);
     let shared = Arc::new(Shared::default());
     let (stop, stopped) = watch::channel(None);
@@ -57,13 +72,13 @@ pub fn start(config: Config, journal: &Journal, clock: Clock) -> Destination {
         recovered: journal.spans() - checkpoint.spans_before,
         started_at: checkpoint.spans_before,
         journal: journal.clone(),
-        clock,
+        clock: clock.clone(),
         shared: Arc::clone(&shared),
         stop,
         thread: Mutex::new(None),
     };
     let name = format!("fwd-{}", config.name);
-    let driver = Driver::new(config, journal.clone(), shared, disk, checkpoint);
+    let driver = Driver::new(config, journal.clone(), clock, shared, disk, checkpoint);
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("a process that cannot open an epoll descriptor at its start cannot work");
     let body = move || {
@@ -75,54 +90,6 @@ pub fn start(config: Config, journal: &Journal, clock: Clock) -> Destination {
     let thread = thread.expect("a process that cannot start a thread at its start cannot work");
     destination.thread.lock().expect("nobody else has it yet").replace(thread);
     destination
-}
-
-/// Where to go on, stored at once: from now on the journal keeps what this destination needs.
-fn resume(disk: &Directory, name: &str, journal: &Journal) -> Checkpoint {
-    let instance = journal.instance();
-    let oldest = || {
-        let mut reader = journal.reader(Position(0));
-        let mut records = Vec::new();
-        // An error shows again, and is told, when the records are sent.
-        let _ = reader.read(1, &mut records);
-        let spans_before = records.first().map_or(journal.spans(), |record| record.spans_before);
-        Checkpoint { instance, position: journal.first(), spans_before }
-    };
-    let end = *journal.end().borrow();
-    let newest = Checkpoint { instance, position: end, spans_before: journal.spans() };
-    let checkpoint = match Checkpoint::load(disk, name) {
-        Ok(Stored::Whole(stored)) if stored.instance == instance => {
-            // A power cut may have taken records that were sent already.
-            let spans_before = stored.spans_before.min(newest.spans_before);
-            return Checkpoint { position: stored.position.min(end), spans_before, ..stored };
-        }
-        Ok(Stored::None) => newest,
-        Ok(Stored::Whole(_)) => {
-            tracing::warn!(
-                "the checkpoint of destination {name} is of another journal: all of this one is sent"
-            );
-            oldest()
-        }
-        Ok(Stored::Damaged) => {
-            tracing::warn!(
-                "the checkpoint of destination {name} is damaged: all of the journal is sent again"
-            );
-            oldest()
-        }
-        Err(error) => {
-            tracing::warn!(
-                "the checkpoint of destination {name} cannot be read: {error}; all of the journal is sent again"
-            );
-            oldest()
-        }
-    };
-    if let Err(error) = checkpoint.store(disk, name) {
-        tracing::error!(
-            "cannot store where destination {name} starts: {error}; should the process die before that can be \
-             stored, spans may be missing there; check the disk's space and health"
-        );
-    }
-    checkpoint
 }
 
 /// The read and stop handle of one destination.
@@ -152,6 +119,7 @@ impl Destination {
             forwarded: figures.forwarded,
             duplicates: figures.duplicates,
             rejected_by_destination: figures.rejected,
+            kept_aside: figures.kept_aside,
             last_error: figures.last_error,
             ..Status::default()
         };
@@ -211,6 +179,7 @@ struct Figures {
     forwarded: u64,
     duplicates: u64,
     rejected: u64,
+    kept_aside: u64,
     skipped: Skipped,
     /// When the oldest unsettled batch was received.
     oldest_unix_ns: Option<u64>,
@@ -239,6 +208,8 @@ pub struct Status {
     pub duplicates: u64,
     pub not_for_forwarding: u64,
     pub rejected_by_destination: u64,
+    /// Of these, spans in files of the poison directory; the oldest may have made room since.
+    pub kept_aside: u64,
     pub dropped: std::collections::BTreeMap<&'static str, u64>,
     /// Spans in the journal that are not acknowledged yet.
     pub queued: u64,

@@ -1,151 +1,27 @@
 //! A destination against a small OTLP/gRPC server that does what a test tells it to.
 
-use std::convert::Infallible;
+mod faults;
+mod names;
+mod server;
+mod wires;
+
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
-use http_body_util::{BodyExt, StreamBody};
-use hyper::body::{Frame, Incoming};
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use http::HeaderMap;
 use spanmill_proto::{grpc, otlp, wire};
 use tempfile::TempDir;
-use tokio::net::TcpListener;
-use tokio::task::{AbortHandle, JoinSet};
+
+use server::{Reply, Server};
 
 use super::*;
-use crate::journal::{self, Durability};
+use crate::dial::Protocol;
+use crate::journal::{self, Durability, Overflow};
 use crate::mask::MaskedBatch;
 
 const NOW: u64 = 1_795_378_503_000_000_000;
-
-/// What the server does with one request.
-#[derive(Debug, Clone, Copy)]
-enum Reply {
-    Take,
-    /// Takes all but so many spans.
-    TakePartly(u64),
-    Status(grpc::Code),
-    /// Takes it and closes the connection instead of answering.
-    TakeAndDie,
-    /// Never answers.
-    Hang,
-}
-
-type Script = Box<dyn FnMut(&[u8]) -> Reply + Send>;
-
-struct Server {
-    address: SocketAddr,
-    state: Arc<State>,
-    accepting: AbortHandle,
-}
-
-struct State {
-    script: Mutex<Script>,
-    /// Requests that it took.
-    taken: Mutex<Vec<(HeaderMap, Bytes)>>,
-    requests: Mutex<usize>,
-}
-
-impl Server {
-    async fn start(script: impl FnMut(&[u8]) -> Reply + Send + 'static) -> Server {
-        Server::start_at("127.0.0.1:0".parse().unwrap(), script).await
-    }
-
-    async fn start_at(address: SocketAddr, script: impl FnMut(&[u8]) -> Reply + Send + 'static) -> Server {
-        let listener = TcpListener::bind(address).await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let state = Arc::new(State {
-            script: Mutex::new(Box::new(script)),
-            taken: Mutex::default(),
-            requests: Mutex::default(),
-        });
-        let accepting = tokio::spawn(accept(listener, Arc::clone(&state))).abort_handle();
-        Server { address, state, accepting }
-    }
-
-    /// The records that it took, in order of arrival.
-    fn records(&self) -> Vec<Vec<u8>> {
-        self.state.taken.lock().unwrap().iter().flat_map(|(_, body)| split(body)).collect()
-    }
-
-    fn requests(&self) -> usize {
-        *self.state.requests.lock().unwrap()
-    }
-
-    fn now_replies(&self, script: impl FnMut(&[u8]) -> Reply + Send + 'static) {
-        *self.state.script.lock().unwrap() = Box::new(script);
-    }
-}
-
-impl Drop for Server {
-    /// Dies with all its connections.
-    fn drop(&mut self) {
-        self.accepting.abort();
-    }
-}
-
-async fn accept(listener: TcpListener, state: Arc<State>) {
-    let mut connections = JoinSet::new();
-    loop {
-        let (stream, _) = listener.accept().await.unwrap();
-        let state = Arc::clone(&state);
-        connections.spawn(async move {
-            let (die, mut dead) = tokio::sync::mpsc::channel(1);
-            let service = service_fn(move |request| serve(request, Arc::clone(&state), die.clone()));
-            let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
-                .max_frame_size(1 << 20)
-                .serve_connection(TokioIo::new(stream), service);
-            tokio::select! {
-                _ = connection => {}
-                _ = dead.recv() => {}
-            }
-        });
-    }
-}
-
-type Answer = StreamBody<futures_util::stream::Iter<std::vec::IntoIter<Result<Frame<Bytes>, Infallible>>>>;
-
-async fn serve(
-    request: Request<Incoming>,
-    state: Arc<State>,
-    die: tokio::sync::mpsc::Sender<()>,
-) -> Result<Response<Answer>, hyper::Error> {
-    let (head, body) = request.into_parts();
-    assert_eq!(head.uri.path(), "/opentelemetry.proto.collector.trace.v1.TraceService/Export");
-    let body = body.collect().await?.to_bytes();
-    let length = grpc::parse_prefix(body[..5].try_into().unwrap());
-    assert_eq!(length, (false, body.len() as u32 - 5));
-    let body = body.slice(5..);
-    *state.requests.lock().unwrap() += 1;
-    let reply = (state.script.lock().unwrap())(&body);
-    let take = || state.taken.lock().unwrap().push((head.headers.clone(), body.clone()));
-    let (mut message, mut code) = (Vec::new(), grpc::Code::Ok);
-    match reply {
-        Reply::Take => take(),
-        Reply::TakePartly(rejected) => {
-            take();
-            let mut inner = Vec::new();
-            wire::put_uint(&mut inner, otlp::response::REJECTED_SPANS, rejected);
-            wire::put_bytes(&mut message, otlp::response::PARTIAL_SUCCESS, &inner);
-        }
-        Reply::Status(status) => code = status,
-        Reply::TakeAndDie => {
-            take();
-            die.send(()).await.unwrap();
-            std::future::pending::<()>().await;
-        }
-        Reply::Hang => std::future::pending().await,
-    }
-    let mut answer = grpc::prefix(false, message.len() as u32).to_vec();
-    answer.extend(message);
-    let trailers = [("grpc-status".parse().unwrap(), u16::from(code as u8).into())].into_iter().collect();
-    let frames = vec![Ok(Frame::data(answer.into())), Ok(Frame::trailers(trailers))];
-    Ok(Response::new(StreamBody::new(futures_util::stream::iter(frames))))
-}
 
 /// The `ResourceSpans` of a request; in these tests each is one record.
 fn split(body: &[u8]) -> Vec<Vec<u8>> {
@@ -182,6 +58,7 @@ fn open_journal(dir: &Path) -> Journal {
         max_size: 1 << 30,
         max_age: Duration::from_secs(3600),
         durability: Durability::Process,
+        overflow: Overflow::Reject,
     };
     journal::start(config, Clock::manual(NOW), Arc::default()).unwrap()
 }
@@ -189,7 +66,15 @@ fn open_journal(dir: &Path) -> Journal {
 fn config(dir: &Path, address: SocketAddr) -> Config {
     Config {
         name: "jaeger".into(),
-        endpoint: format!("http://{address}").parse().unwrap(),
+        target: Target {
+            authority: address.to_string().parse().unwrap(),
+            protocol: Protocol::Http2,
+            tls: None,
+        },
+        path: grpc::EXPORT.parse().unwrap(),
+        endpoint: format!("http://{address}"),
+        compression: Compression::None,
+        poison_dir: dir.join("poison"),
         headers: vec![("x-tenant".parse().unwrap(), "shop".parse().unwrap())],
         dir: dir.to_owned(),
         request_max: 3_670_016,
@@ -253,9 +138,19 @@ async fn everything_arrives_byte_for_byte_in_few_requests() {
     until_settled(&destination).await;
     assert_eq!(sorted(server.records()), sorted(sent));
     assert!(server.requests() < 100, "{} requests for 320 records", server.requests());
-    let (headers, _) = server.state.taken.lock().unwrap()[0].clone();
+    let taken = server.taken();
+    let instance = format!("{:032x}/", journal.instance());
+    let stretch = |(headers, _): &(HeaderMap, Bytes)| {
+        let name = headers["spanmill-batch"].to_str().unwrap().strip_prefix(&instance).unwrap();
+        let (begin, end) = name.split_once('-').unwrap();
+        (begin.parse::<u64>().unwrap(), end.parse::<u64>().unwrap())
+    };
+    let mut stretches: Vec<_> = taken.iter().map(stretch).collect();
+    stretches.sort_unstable();
+    assert_eq!(stretches[0].0, 0);
+    assert!(stretches.windows(2).all(|two| two[0].1 <= two[1].0), "{stretches:?}");
+    let (headers, _) = &taken[0];
     assert_eq!(headers["spanmill-hop"], "2");
-    assert_eq!(headers["spanmill-batch"], format!("{:032x}/0", journal.instance()));
     assert_eq!(headers["content-type"], "application/grpc");
     assert_eq!(headers["x-tenant"], "shop");
     let status = destination.status();
@@ -284,7 +179,7 @@ async fn what_waits_for_an_absent_destination_is_sent_when_it_comes() {
 /// The port may be held a moment longer by the connections that were closed.
 async fn bind_again(address: SocketAddr) -> Server {
     until("the port is free", || std::net::TcpListener::bind(address).is_ok()).await;
-    Server::start_at(address, |_| Reply::Take).await
+    Server::start_at(address).await
 }
 
 #[tokio::test]
@@ -311,8 +206,13 @@ async fn a_destination_that_dies_and_returns_loses_nothing() {
 async fn what_is_refused_for_now_is_sent_again() {
     let dir = TempDir::new().unwrap();
     let journal = open_journal(dir.path());
-    let mut codes =
-        [grpc::Code::Unavailable, grpc::Code::DeadlineExceeded, grpc::Code::Unauthenticated].into_iter();
+    let mut codes = [
+        grpc::Code::Unavailable,
+        grpc::Code::DeadlineExceeded,
+        grpc::Code::Unauthenticated,
+        grpc::Code::Unimplemented,
+    ]
+    .into_iter();
     let server = Server::start(move |_| codes.next().map_or(Reply::Take, Reply::Status)).await;
     let destination = begin(config(dir.path(), server.address), &journal);
     let sent = append(&journal, "record", 20, 100).await;
@@ -365,7 +265,7 @@ async fn one_poison_record_is_found_counted_and_passed() {
 async fn a_destination_that_refuses_everything_is_not_asked_record_by_record() {
     let dir = TempDir::new().unwrap();
     let journal = open_journal(dir.path());
-    let server = Server::start(|_| Reply::Status(grpc::Code::Unimplemented)).await;
+    let server = Server::start(|_| Reply::Status(grpc::Code::InvalidArgument)).await;
     let destination = begin(config(dir.path(), server.address), &journal);
     append(&journal, "record", 1000, 10).await;
     until_settled(&destination).await;
@@ -409,7 +309,7 @@ async fn a_record_larger_than_a_request_is_cut_at_span_boundaries() {
     journal.append(MaskedBatch::restored(request("wide", 100, 3_000).into(), 100, NOW, 0)).await.unwrap();
     until_settled(&destination).await;
     assert_eq!(destination.status().forwarded, 100);
-    let taken = server.state.taken.lock().unwrap().clone();
+    let taken = server.taken();
     assert!(taken.len() >= 6 && taken.iter().all(|(_, body)| body.len() <= 50_000));
     let spans: u64 = taken.iter().map(|(_, body)| otlp::count_spans(body).unwrap()).map(u64::from).sum();
     assert_eq!(spans, 100);
@@ -502,6 +402,7 @@ async fn the_journal_keeps_what_a_destination_has_not_taken() {
         max_size: 100_000,
         max_age: Duration::from_secs(3600),
         durability: Durability::Process,
+        overflow: Overflow::Reject,
     };
     let journal = journal::start(limits, Clock::manual(NOW), Arc::default()).unwrap();
     let server = Server::start(|_| Reply::Status(grpc::Code::Unavailable)).await;

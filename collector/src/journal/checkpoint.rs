@@ -6,7 +6,8 @@ use std::io::{self, IoSlice};
 
 use super::Position;
 use super::disk::{self, Disk};
-use super::record::{u32_at, u64_at};
+use super::record::{u32_at, u64_at, u128_at};
+use super::reserve;
 
 const MAGIC: [u8; 8] = *b"SPMLCKPT";
 const VERSION: u32 = 1;
@@ -47,27 +48,16 @@ impl Checkpoint {
     /// Returns when a power cut can no longer undo it.
     pub fn store(&self, disk: &dyn Disk, destination: &str) -> io::Result<()> {
         let name = file_name(destination);
-        match self.replace(disk, &name) {
-            // A full disk must not keep us from saying what may be deleted, so the old one is written over. Should
-            // the power go just then, it is damaged, and everything that is still there is sent once more.
-            Err(error) if error.kind() == io::ErrorKind::StorageFull => self.overwrite(disk, &name),
-            result => result,
+        let is_full = |result: &io::Result<()>| matches!(result, Err(error) if error.kind() == io::ErrorKind::StorageFull);
+        let bytes = self.encode();
+        let mut result = replace(disk, &name, &bytes);
+        // A full disk must not keep us from saying what may be deleted.
+        if is_full(&result) && reserve::give_up(disk) {
+            result = replace(disk, &name, &bytes);
         }
-    }
-
-    fn replace(&self, disk: &dyn Disk, name: &str) -> io::Result<()> {
-        let temporary = format!("{name}.new");
-        let file = disk.create(&temporary)?;
-        disk::write_all(&*file, &mut [IoSlice::new(&self.encode())], 0)?;
-        file.sync()?;
-        disk.rename(&temporary, name)?;
-        disk.sync()
-    }
-
-    fn overwrite(&self, disk: &dyn Disk, name: &str) -> io::Result<()> {
-        let file = disk.open(name)?;
-        disk::write_all(&*file, &mut [IoSlice::new(&self.encode())], 0)?;
-        file.sync()
+        // The last resort is to write over the old one. Should the power go just then, it is damaged, and
+        // everything that is still there is sent once more.
+        if is_full(&result) { overwrite(disk, &name, &bytes) } else { result }
     }
 
     fn encode(&self) -> [u8; LEN] {
@@ -90,11 +80,27 @@ impl Checkpoint {
             return None;
         }
         Some(Checkpoint {
-            instance: u128::from_le_bytes(bytes[16..32].try_into().expect("the range is 16 bytes long")),
+            instance: u128_at(bytes, 16..32),
             position: Position(u64_at(bytes, 32..40)),
             spans_before: u64_at(bytes, 40..48),
         })
     }
+}
+
+/// Puts `bytes` in the place of the file in one step that a power cut cannot halve.
+pub(super) fn replace(disk: &dyn Disk, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let temporary = format!("{name}.new");
+    let file = disk.create(&temporary)?;
+    disk::write_all(&*file, &mut [IoSlice::new(bytes)], 0)?;
+    file.sync()?;
+    disk.rename(&temporary, name)?;
+    disk.sync()
+}
+
+fn overwrite(disk: &dyn Disk, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let file = disk.open(name)?;
+    disk::write_all(&*file, &mut [IoSlice::new(bytes)], 0)?;
+    file.sync()
 }
 
 fn checksum(bytes: &[u8]) -> u32 {

@@ -13,6 +13,9 @@ use super::segment;
 /// Bytes asked of the disk at once. Bodies are slices of what came, so nothing is copied again.
 const CHUNK: usize = 1 << 20;
 
+/// The same where a record is read and not what follows it: a usual one as a whole.
+const FEW: usize = 16 << 10;
+
 /// Bytes given up for one that the disk cannot read.
 const PAGE: usize = 4096;
 
@@ -22,6 +25,8 @@ pub struct Cursor {
     /// Position of the segment's first record.
     first: u64,
     buffer: Bytes,
+    /// Bytes asked of the disk at once.
+    chunk: usize,
     /// Position of the first byte of `buffer`.
     buffer_at: u64,
 }
@@ -35,7 +40,12 @@ pub struct Found {
 
 impl Cursor {
     pub fn new(file: Arc<dyn File>, first: u64) -> Cursor {
-        Cursor { file, first, buffer: Bytes::new(), buffer_at: first }
+        Cursor { file, first, buffer: Bytes::new(), chunk: CHUNK, buffer_at: first }
+    }
+
+    /// One that reads single records here and there.
+    pub fn of_few(file: Arc<dyn File>, first: u64) -> Cursor {
+        Cursor { chunk: FEW, ..Cursor::new(file, first) }
     }
 
     /// Position of the first record of the segment that is read.
@@ -49,13 +59,19 @@ impl Cursor {
     pub fn next(&mut self, position: u64, end: u64) -> Option<Found> {
         let mut at = position;
         loop {
-            if let Parsed::Record(header) = self.parse(at, end) {
-                let start = (at - self.buffer_at) as usize + record::HEADER_LEN;
-                let body = self.buffer.slice(start..start + header.body_len as usize);
-                return Some(Found { header, body });
+            if let Some(found) = self.at(at, end) {
+                return Some(found);
             }
             at = self.magic(at + 1, end)?;
         }
+    }
+
+    /// The whole record at `at`, if there is one.
+    pub fn at(&mut self, at: u64, end: u64) -> Option<Found> {
+        let Parsed::Record(header) = self.parse(at, end) else { return None };
+        let start = (at - self.buffer_at) as usize + header.len();
+        let body = self.buffer.slice(start..start + header.body_len as usize);
+        Some(Found { header, body })
     }
 
     /// What stands at `at`, with as many bytes read as it takes to know.
@@ -88,7 +104,7 @@ impl Cursor {
         let wanted = wanted.min(end.saturating_sub(at) as usize);
         let held_to = self.buffer_at + self.buffer.len() as u64;
         if at < self.buffer_at || at + wanted as u64 > held_to {
-            let length = wanted.max(CHUNK).min(end.saturating_sub(at) as usize);
+            let length = wanted.max(self.chunk).min(end.saturating_sub(at) as usize);
             self.buffer = self.read(at, length);
             self.buffer_at = at;
         }

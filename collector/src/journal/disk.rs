@@ -72,8 +72,9 @@ impl Directory {
             Err(rustix::io::Errno::WOULDBLOCK) => return Err(self.in_use(&path)),
             Err(error) => return Err(named(&error.into(), "cannot lock", &path)),
         }
-        file.set_len(0)?;
-        file.write_all_at(std::process::id().to_string().as_bytes(), 0)?;
+        // Only tells who it is; a full disk must not keep us from starting.
+        let _ =
+            file.set_len(0).and_then(|()| file.write_all_at(std::process::id().to_string().as_bytes(), 0));
         Ok(Lock { _file: file })
     }
 

@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use super::disk::{self, Disk, File};
 use super::record;
-use super::recover::recover;
+use super::recover::{origins, recover};
+use super::reserve;
 use super::segment;
 use super::shared::{Segment, Shared};
-use super::{Config, Durability, Position, Record};
+use super::{Config, Durability, Overflow, Position, Record};
 use crate::mask::MaskedBatch;
 
 /// Records in one writev: two parts each, and the kernel takes 1,024 parts.
@@ -23,6 +24,7 @@ pub struct Limits {
     pub max_size: u64,
     pub max_age_ns: u64,
     pub durability: Durability,
+    pub overflow: Overflow,
 }
 
 impl From<Config> for Limits {
@@ -33,6 +35,7 @@ impl From<Config> for Limits {
             max_size: config.max_size,
             max_age_ns: u64::try_from(config.max_age.as_nanos()).unwrap_or(u64::MAX),
             durability: config.durability,
+            overflow: config.overflow,
         }
     }
 }
@@ -45,7 +48,12 @@ pub struct Log {
     active: Option<Active>,
     /// Where the next segment may begin at the earliest.
     reserved: u64,
+    /// The reserve is looked after again when this time has come.
+    reserve_due_unix_ns: u64,
 }
+
+/// How often the reserve is looked for: it is needed once in a year, and gone a minute at most.
+const RESERVE_NS: u64 = 60_000_000_000;
 
 #[derive(Debug)]
 struct Active {
@@ -66,7 +74,7 @@ pub trait Pending {
     fn body_crc(&self) -> u32;
 
     fn record_len(&self) -> u64 {
-        (record::HEADER_LEN + self.batch().bytes().len()) as u64
+        (record::header_len(self.batch().origin()) + self.batch().bytes().len()) as u64
     }
 }
 
@@ -74,7 +82,11 @@ impl Log {
     /// Opens what is on the disk; `fresh` names the log if there is none yet.
     pub fn open(disk: Arc<dyn Disk>, limits: Limits, fresh: u128) -> io::Result<Log> {
         let (state, reserved) = recover(&*disk, limits.segment_size, fresh)?;
-        Ok(Log { shared: Arc::new(Shared::new(disk, state)), limits, active: None, reserved })
+        let origins = origins(&*disk, &state)?;
+        reserve::hold(&*disk);
+        let shared = Arc::new(Shared::new(disk, state));
+        *shared.origins() = origins;
+        Ok(Log { shared, limits, active: None, reserved, reserve_due_unix_ns: 0 })
     }
 
     pub fn shared(&self) -> &Arc<Shared> {
@@ -159,6 +171,7 @@ impl Log {
         let header = {
             let state = self.shared.state();
             segment::Header {
+                version: segment::VERSION,
                 instance: state.instance,
                 first: self.reserved,
                 capacity: self.limits.segment_size.max(len),
@@ -176,7 +189,9 @@ impl Log {
             }
         };
         self.reserved = header.first + header.capacity;
+        let origins = self.shared.origins().encode(header.instance, header.first);
         let mut state = self.shared.state();
+        state.origins_due = Some((header.first, origins));
         let bytes_before = state.segments.last().map_or(0, |last| last.bytes_before + last.len);
         state.segments.push(Segment { header, len: 0, newest_unix_ns: now_unix_ns, bytes_before });
         state.end = header.first;
@@ -194,21 +209,44 @@ impl Log {
         {
             self.close_segment();
         }
-        while self.expired(now_unix_ns) {
-            if !self.delete_oldest() {
-                return;
-            }
+        while (self.expired(now_unix_ns) || self.overflows()) && self.delete_oldest() {}
+        let is_writable = self.shared.writable.load(std::sync::atomic::Ordering::Relaxed);
+        if is_writable && now_unix_ns >= self.reserve_due_unix_ns {
+            self.reserve_due_unix_ns = now_unix_ns + RESERVE_NS;
+            reserve::hold(&*self.shared.disk);
         }
     }
 
-    /// Makes room on a full disk: gives up the oldest segment that is only kept for look-up.
-    pub fn make_room(&mut self) -> bool {
-        self.is_oldest_passed() && self.delete_oldest()
+    /// Makes room on a full disk: gives up the oldest segment that is only kept for look-up, or the oldest there is
+    /// where the operator wants it so.
+    pub fn make_room(&mut self, now_unix_ns: u64) -> bool {
+        let (is_passed, is_single) = {
+            let state = self.shared.state();
+            let passed = state.passed_by_all();
+            let is_passed =
+                state.segments.first().is_some_and(|oldest| oldest.len > 0 && oldest.end() <= passed);
+            (is_passed || self.limits.overflow == Overflow::DropOldest, state.segments.len() < 2)
+        };
+        is_passed && (!is_single || self.renew(now_unix_ns)) && self.delete_oldest()
+    }
+
+    /// Begins another segment, so that the only one there is can be deleted: the newest has to stay, for it knows
+    /// where the log goes on. Its header takes what the reserve gives up.
+    fn renew(&mut self, now_unix_ns: u64) -> bool {
+        self.close_segment();
+        if self.active.is_some() {
+            return false;
+        }
+        reserve::give_up(&*self.shared.disk);
+        match self.begin_segment(0, now_unix_ns) {
+            Ok(active) => self.active = Some(active),
+            Err(error) => tracing::warn!("cannot begin a segment on the full disk: {error}"),
+        }
+        self.active.is_some()
     }
 
     fn is_oldest_passed(&self) -> bool {
         let state = self.shared.state();
-        // The newest stays: it knows where the log goes on.
         state.segments.len() > 1 && state.segments[0].end() <= state.passed_by_all()
     }
 
@@ -221,16 +259,43 @@ impl Log {
         is_old || state.bytes() > self.limits.max_size
     }
 
+    /// More waits than may, and the operator wants the newest rather than the oldest. Whoever had not passed what is
+    /// deleted is told by its reader, and counts it.
+    fn overflows(&self) -> bool {
+        let state = self.shared.state();
+        self.limits.overflow == Overflow::DropOldest
+            && state.segments.len() > 1
+            && self.shared.waiting_bytes.load(std::sync::atomic::Ordering::Relaxed) > self.limits.max_size
+    }
+
     fn delete_oldest(&mut self) -> bool {
-        let disk = &self.shared.disk;
-        let first = self.shared.state().segments[0].header.first;
-        match disk.remove(&segment::file_name(first)) {
+        let disk = &*self.shared.disk;
+        let (first, is_passed) = {
+            let state = self.shared.state();
+            (state.segments[0].header.first, state.segments[0].end() <= state.passed_by_all())
+        };
+        let name = segment::file_name(first);
+        let mut removed = disk.remove(&name);
+        if removed.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::StorageFull)
+            && reserve::give_up(disk)
+        {
+            removed = disk.remove(&name);
+        }
+        match removed {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 tracing::warn!("cannot delete an old journal segment: {error}");
                 false
             }
             _ => {
-                self.shared.state().segments.remove(0);
+                if !is_passed {
+                    tracing::warn!(
+                        "the journal is full: its oldest segment is dropped, though a destination has not had all of it"
+                    );
+                }
+                self.shared.deleted_oldest();
+                // An index that stays behind is cleared away at the next start.
+                let _ = disk.remove(&segment::index_name(first));
+                self.shared.index().forget(first);
                 true
             }
         }
@@ -271,7 +336,7 @@ fn fitting<P: Pending>(group: &[P], room: u64) -> &[P] {
     &group[..count]
 }
 
-type EncodedHeader = (record::Header, [u8; record::HEADER_LEN]);
+type EncodedHeader = (record::Header, record::Encoded);
 
 fn headers(group: &[impl Pending], mut position: u64, mut spans_before: u64) -> Vec<EncodedHeader> {
     let mut out = Vec::with_capacity(group.len());
@@ -284,6 +349,8 @@ fn headers(group: &[impl Pending], mut position: u64, mut spans_before: u64) -> 
             spans_before,
             position,
             hops: batch.hops(),
+            rolled_up_before_ms: batch.rolled_up_unix_ns().map(|at| before_ms(batch, at)),
+            origin: batch.origin(),
         };
         position += header.record_len();
         spans_before += u64::from(header.spans);
@@ -292,15 +359,19 @@ fn headers(group: &[impl Pending], mut position: u64, mut spans_before: u64) -> 
     out
 }
 
+/// Milliseconds are more than enough: what this is compared with lies seconds apart.
+fn before_ms(batch: &MaskedBatch, at_unix_ns: u64) -> u32 {
+    u32::try_from(batch.received_unix_ns().saturating_sub(at_unix_ns) / 1_000_000).unwrap_or(u32::MAX)
+}
+
 fn write_records(
     file: &dyn File,
     at: u64,
     headers: &[EncodedHeader],
     group: &[impl Pending],
 ) -> io::Result<()> {
-    let parts = headers
-        .iter()
-        .zip(group)
-        .flat_map(|((_, header), pending)| [IoSlice::new(header), IoSlice::new(pending.batch().bytes())]);
+    let parts = headers.iter().zip(group).flat_map(|((_, header), pending)| {
+        [IoSlice::new(header.bytes()), IoSlice::new(pending.batch().bytes())]
+    });
     disk::write_all(file, &mut parts.collect::<Vec<_>>(), at)
 }

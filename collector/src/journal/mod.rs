@@ -6,10 +6,15 @@
 pub mod checkpoint;
 mod cursor;
 pub mod disk;
+mod index;
+mod indexer;
 mod log;
+mod look_up;
+mod origins;
 mod reader;
 mod record;
 mod recover;
+mod reserve;
 mod segment;
 mod shared;
 pub mod stored;
@@ -24,6 +29,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::{oneshot, watch};
 
 use crate::clock::Clock;
@@ -31,7 +37,10 @@ use crate::mask::MaskedBatch;
 use crate::outcome::Outcomes;
 
 use disk::{Directory, Disk, Lock};
+use indexer::Indexer;
 use log::{Limits, Log};
+pub use look_up::Found;
+use origins::{Claim, Standing};
 pub use reader::{Reader, Skipped};
 use shared::Shared;
 use writer::{Entry, Queue};
@@ -47,6 +56,16 @@ pub struct Config {
     /// Passed segments are deleted when they are older, or when all segments together exceed `max_size`.
     pub max_age: Duration,
     pub durability: Durability,
+    pub overflow: Overflow,
+}
+
+/// What happens when `max_size` bytes wait for a destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overflow {
+    /// Appends are refused until some are passed.
+    Reject,
+    /// The oldest segment is deleted; the destination's reader counts what it missed.
+    DropOldest,
 }
 
 /// When an append is answered.
@@ -73,7 +92,22 @@ pub struct Record {
     pub batch: MaskedBatch,
 }
 
-/// Why a batch is not in the log.
+impl Record {
+    fn restored(header: &record::Header, body: Bytes) -> Record {
+        let received = header.received_unix_ns;
+        let rolled_up =
+            header.rolled_up_before_ms.map(|ms| received.saturating_sub(u64::from(ms) * 1_000_000));
+        let batch = MaskedBatch::restored(body, header.spans, received, header.hops);
+        Record {
+            position: Position(header.position),
+            next: Position(header.position + header.record_len()),
+            spans_before: header.spans_before,
+            batch: batch.with_origin(header.origin).rolled_up_at(rolled_up),
+        }
+    }
+}
+
+/// Why a batch was not written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     #[error("the journal is full: {max_size} bytes wait for their destination")]
@@ -82,6 +116,15 @@ pub enum Refused {
     Disk(io::ErrorKind),
     #[error("the daemon is stopping")]
     Closed,
+    /// It came from another daemon's log, and is in this one already.
+    #[error("the batch is in the journal already")]
+    Known,
+    /// The same, of a part of it.
+    #[error("a part of the batch is in the journal already")]
+    Overlaps,
+    /// The same; another copy of it is being written just now.
+    #[error("another copy of the batch is being written")]
+    BeingWritten,
 }
 
 /// Opens or makes the log and starts its writer thread.
@@ -107,8 +150,9 @@ fn start_on(
         let body = move || writer::run(log, queue, &clock, &outcomes, lock, done_sender);
         thread::Builder::new().name("journal".into()).spawn(body)?
     };
-    let writer = Writer { queue, done, thread: Mutex::new(Some(thread)) };
-    Ok(Journal { shared, writer: Arc::new(writer), clock, max_size: limits.max_size })
+    let indexer = Indexer::start(Arc::clone(&shared))?;
+    let writer = Writer { queue, done, thread: Mutex::new(Some(thread)), indexer };
+    Ok(Journal { shared, writer: Arc::new(writer), clock, limits })
 }
 
 /// Names a new log. Random, so that what two daemons send to a third can be told apart.
@@ -124,7 +168,7 @@ pub struct Journal {
     shared: Arc<Shared>,
     writer: Arc<Writer>,
     clock: Clock,
-    max_size: u64,
+    limits: Limits,
 }
 
 #[derive(Debug)]
@@ -132,22 +176,32 @@ struct Writer {
     queue: Arc<Queue>,
     done: watch::Receiver<bool>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// Ends when the last handle goes.
+    indexer: Indexer,
 }
 
 impl Journal {
     /// Appends one batch and answers when it is as safe as [`Durability`] says. Waits while the writer has as much
     /// as it may queue. A caller that stops waiting may find the batch in the log all the same.
+    ///
+    /// A batch that is a part of another daemon's log is written once: [`Refused::Known`] is as good as `Ok`.
     pub async fn append(&self, batch: MaskedBatch) -> Result<Position, Refused> {
-        if self.shared.waiting_bytes.load(Ordering::Relaxed) >= self.max_size {
-            return Err(Refused::Full { max_size: self.max_size });
+        let claim = match batch.origin().map(|origin| Claim::take(&self.shared, origin)).transpose() {
+            Ok(claim) => claim,
+            Err(Standing::BeingWritten) => return Err(Refused::BeingWritten),
+            Err(Standing::Overlaps) => return Err(Refused::Overlaps),
+            Err(Standing::Known | Standing::New) => return Err(Refused::Known),
+        };
+        if self.is_full() && self.limits.overflow == Overflow::Reject {
+            return Err(Refused::Full { max_size: self.limits.max_size });
         }
         if batch.bytes().len() > record::BODY_MAX {
             return Err(Refused::Disk(io::ErrorKind::FileTooLarge));
         }
         let body_crc = crc32c::crc32c(batch.bytes());
-        let room = self.writer.queue.room(record::HEADER_LEN + batch.bytes().len()).await?;
+        let room = self.writer.queue.room(record::header_len(batch.origin()) + batch.bytes().len()).await?;
         let (answer, answered) = oneshot::channel();
-        self.writer.queue.push(Entry { batch, body_crc, answer, room })?;
+        self.writer.queue.push(Entry { batch, body_crc, answer, room, claim })?;
         answered.await.unwrap_or(Err(Refused::Closed))
     }
 
@@ -183,6 +237,17 @@ impl Journal {
     pub fn passed(&self, destination: &str, position: Position) {
         self.shared.passed(destination, position);
         self.writer.queue.ask_to_retain();
+    }
+
+    /// As much waits for a destination as may.
+    pub fn is_full(&self) -> bool {
+        self.shared.waiting_bytes.load(Ordering::Relaxed) >= self.limits.max_size
+    }
+
+    /// Shows `visit` the records that hold spans of a trace, oldest first, until it says false. A record may come
+    /// whose spans are of others: what is looked at is a fingerprint. Reads files.
+    pub fn find(&self, trace_id: &[u8; 16], visit: &mut dyn FnMut(&Record) -> bool) -> io::Result<Found> {
+        look_up::find(&self.shared, trace_id, visit)
     }
 
     /// False when the last write failed.
@@ -227,6 +292,7 @@ impl Drop for Writer {
     fn drop(&mut self) {
         self.queue.close();
         self.join();
+        self.indexer.end();
     }
 }
 

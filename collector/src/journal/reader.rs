@@ -7,7 +7,6 @@ use super::cursor::{Cursor, Found};
 use super::segment;
 use super::shared::{Segment, Shared, State};
 use super::{Position, Record};
-use crate::mask::MaskedBatch;
 
 /// Follows the log. Reads from memory what is recent, from disk what is not.
 #[derive(Debug)]
@@ -138,10 +137,7 @@ impl Reader {
             if header.position > self.position {
                 self.corrupt();
             }
-            let batch = MaskedBatch::restored(body, header.spans, header.received_unix_ns, header.hops);
-            let position = Position(header.position);
-            let next = Position(header.position + header.record_len());
-            self.take(Record { position, next, spans_before: header.spans_before, batch }, left, out);
+            self.take(Record::restored(&header, body), left, out);
         }
         self.cursor = Some(cursor);
         Ok(())

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::cursor::Cursor;
 use super::disk::{self, Disk, File};
+use super::origins::Origins;
 use super::record::Parsed;
 use super::segment::{self, Unusable};
 use super::shared::{Segment, State};
@@ -80,7 +81,26 @@ fn mended(state: &mut State, first: u64, capacity: u64) -> segment::Header {
     state.note_corrupt(first);
     let instance = state.instance;
     let created_unix_ns = state.segments.last().map_or(0, |before| before.header.created_unix_ns);
-    segment::Header { instance, first, capacity, spans_before: 0, created_unix_ns }
+    segment::Header { version: segment::VERSION, instance, first, capacity, spans_before: 0, created_unix_ns }
+}
+
+/// Which parts of other logs are here: what was stored when a segment ended, and the records after it.
+pub fn origins(disk: &dyn Disk, state: &State) -> io::Result<Origins> {
+    let (mut origins, stored_to) = Origins::load(disk, state.instance)?;
+    // Records of the first layout have no origin.
+    let unread = state.segments.iter().filter(|one| one.end() > stored_to && one.header.version >= 2);
+    for segment in unread {
+        let file = disk.open(&segment::file_name(segment.header.first))?;
+        let mut cursor = Cursor::new(file, segment.header.first);
+        let mut at = segment.header.first.max(stored_to);
+        while let Some(found) = cursor.next(at, segment.end()) {
+            at = found.header.position + found.header.record_len();
+            if let Some(origin) = found.header.origin {
+                origins.cover(origin);
+            }
+        }
+    }
+    Ok(origins)
 }
 
 /// Walks the last segment to its last whole record, cuts off what follows, and says how many records there are.

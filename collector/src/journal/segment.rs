@@ -8,13 +8,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::disk::{self, Disk, File};
-use super::record::{u32_at, u64_at};
+use super::record::{u32_at, u64_at, u128_at};
 
 /// Bytes before the first record.
 pub const HEADER_LEN: u64 = 64;
 
 /// The layout that this program writes, and the newest that it reads.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 const MAGIC: [u8; 8] = *b"SPMLJRNL";
 const CRC: Range<usize> = 12..16;
@@ -22,6 +22,8 @@ const CRC: Range<usize> = 12..16;
 /// What the header of a segment says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
+    /// The layout that its records have.
+    pub version: u16,
     /// Names the log; the same in all its segments.
     pub instance: u128,
     pub first: u64,
@@ -45,7 +47,7 @@ impl Header {
     pub fn encode(&self) -> [u8; HEADER_LEN as usize] {
         let mut out = [0; HEADER_LEN as usize];
         out[..8].copy_from_slice(&MAGIC);
-        out[8..10].copy_from_slice(&VERSION.to_le_bytes());
+        out[8..10].copy_from_slice(&self.version.to_le_bytes());
         out[10..12].copy_from_slice(&(HEADER_LEN as u16).to_le_bytes());
         out[16..24].copy_from_slice(&self.first.to_le_bytes());
         out[24..32].copy_from_slice(&self.capacity.to_le_bytes());
@@ -66,11 +68,12 @@ impl Header {
             return Err(Unusable::Newer(version));
         }
         Ok(Header {
+            version,
             first: u64_at(bytes, 16..24),
             capacity: u64_at(bytes, 24..32),
             spans_before: u64_at(bytes, 32..40),
             created_unix_ns: u64_at(bytes, 40..48),
-            instance: u128::from_le_bytes(bytes[48..64].try_into().expect("the range is 16 bytes long")),
+            instance: u128_at(bytes, 48..64),
         })
     }
 }
@@ -85,9 +88,23 @@ pub fn file_name(first: u64) -> String {
     format!("{first:020}.segment")
 }
 
+/// The index of the traces in it.
+pub fn index_name(first: u64) -> String {
+    format!("{first:020}.traces")
+}
+
 /// The position in a file's name, if it is a segment's.
 pub fn first_of(file_name: &str) -> Option<u64> {
-    let digits = file_name.strip_suffix(".segment")?;
+    position_in(file_name, ".segment")
+}
+
+/// The position in a file's name, if it is that of an index.
+pub fn first_of_index(file_name: &str) -> Option<u64> {
+    position_in(file_name, ".traces")
+}
+
+fn position_in(file_name: &str, suffix: &str) -> Option<u64> {
+    let digits = file_name.strip_suffix(suffix)?;
     if digits.len() == 20 { digits.parse().ok() } else { None }
 }
 
@@ -110,6 +127,7 @@ mod tests {
     use super::*;
 
     const HEADER: Header = Header {
+        version: VERSION,
         instance: 0x0123_4567_89ab_cdef_0123_4567_89ab_cdef,
         first: 1 << 40,
         capacity: 64 << 20,

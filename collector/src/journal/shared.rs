@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::watch;
 
 use super::disk::Disk;
+use super::index::Index;
+use super::origins::Origins;
 use super::tail::Tail;
 use super::{Position, Record, segment};
 
@@ -24,6 +26,9 @@ pub struct Shared {
     /// False after a failed write until one succeeds.
     pub writable: AtomicBool,
     state: Mutex<State>,
+    origins: Mutex<Origins>,
+    /// Where traces are, as far as that is in memory.
+    index: Mutex<Index>,
 }
 
 #[derive(Debug, Default)]
@@ -35,6 +40,8 @@ pub struct State {
     /// Spans in the log since it began.
     pub spans: u64,
     pub tail: Tail,
+    /// The origins as they were at this position, until they are stored.
+    pub origins_due: Option<(u64, Vec<u8>)>,
     destinations: BTreeMap<String, u64>,
     corrupt: BTreeSet<u64>,
 }
@@ -65,6 +72,8 @@ impl Shared {
             waiting_bytes: AtomicU64::new(0),
             writable: AtomicBool::new(true),
             state: Mutex::new(state),
+            origins: Mutex::default(),
+            index: Mutex::default(),
         }
     }
 
@@ -72,17 +81,36 @@ impl Shared {
         self.state.lock().expect("nothing panics while it holds the journal's state")
     }
 
+    pub fn origins(&self) -> MutexGuard<'_, Origins> {
+        self.origins.lock().expect("nothing panics while it holds the journal's origins")
+    }
+
+    pub fn index(&self) -> MutexGuard<'_, Index> {
+        self.index.lock().expect("nothing panics while it holds the journal's index")
+    }
+
     /// The records are written: from now on readers see them.
     pub fn publish(&self, records: impl Iterator<Item = Record>) {
         let end = {
             let mut state = self.state();
             for record in records {
+                if let Some(origin) = record.batch.origin() {
+                    self.origins().cover(origin);
+                }
                 state.add(record);
             }
             self.waiting_bytes.store(state.waiting_bytes(), Ordering::Relaxed);
             state.end
         };
         self.end.send_replace(Position(end));
+    }
+
+    /// The oldest segment is gone.
+    pub fn deleted_oldest(&self) -> Segment {
+        let mut state = self.state();
+        let oldest = state.segments.remove(0);
+        self.waiting_bytes.store(state.waiting_bytes(), Ordering::Relaxed);
+        oldest
     }
 
     pub fn passed(&self, destination: &str, position: Position) {

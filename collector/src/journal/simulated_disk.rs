@@ -74,8 +74,15 @@ impl SimulatedDisk {
     /// What was not synced is there, or is not, page by page.
     pub fn power_cut(&self, random: &mut Random) {
         let mut state = self.state.lock().unwrap();
-        if random.one_in(2) {
-            state.now = state.durable.clone();
+        // Nothing orders what was created, renamed and removed since the directory was synced.
+        let names: Vec<String> = state.now.keys().chain(state.durable.keys()).cloned().collect();
+        for name in names {
+            if random.one_in(2) {
+                match state.durable.get(&name).cloned() {
+                    Some(file) => drop(state.now.insert(name, file)),
+                    None => drop(state.now.remove(&name)),
+                }
+            }
         }
         for file in state.now.values() {
             let mut data = file.data.lock().unwrap();

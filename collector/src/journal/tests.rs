@@ -19,6 +19,7 @@ fn config(dir: &Path) -> Config {
         max_size: 1 << 30,
         max_age: Duration::from_secs(3600),
         durability: Durability::Process,
+        overflow: Overflow::Reject,
     }
 }
 
@@ -302,6 +303,79 @@ async fn passed_segments_go_when_they_are_too_many_and_waiting_ones_never() {
     assert!(missed > 0);
     assert_eq!(behind.skipped(), Skipped { deleted: missed, corrupt: 0 });
     assert_eq!(segment_files(dir.path()).len(), journal.shared.state().segments.len());
+    until("an index goes with its segment", || {
+        let files = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path());
+        let mut indexes =
+            files.filter(|path| path.extension().is_some_and(|extension| extension == "traces"));
+        indexes.all(|path| path.with_extension("segment").exists())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn where_the_oldest_is_dropped_nothing_is_refused_and_what_is_missed_is_told() {
+    let dir = TempDir::new().unwrap();
+    let dropping = Config { max_size: 40_000, overflow: Overflow::DropOldest, ..config(dir.path()) };
+    let journal = open(dropping);
+    journal.passed("jaeger", Position(0));
+    let mut reader = journal.reader(Position(0)).with_spans_before(0);
+    append_all(&journal, [3000; 40]).await;
+    until("the oldest are deleted", || !journal.is_full()).await;
+    assert!(journal.first() > Position(0));
+    journal.shared.state().tail = tail::Tail::default();
+    let read = read_all(&mut reader);
+    assert_eq!(bodies(&read).last(), Some(&body(39, 3000)));
+    let missed = reader.skipped();
+    assert!(missed.deleted > 0 && missed.corrupt == 0, "{missed:?}");
+    assert_eq!(missed.deleted + 2 * read.len() as u64, 80);
+}
+
+fn from_afar(i: usize, begin: u64, end: u64) -> MaskedBatch {
+    batch(body(i, 1000), 2).with_origin(Some(crate::mask::Origin { instance: 77, begin, end }))
+}
+
+#[tokio::test]
+async fn what_came_from_another_log_is_known_over_restarts_and_when_its_segment_is_gone() {
+    let dir = TempDir::new().unwrap();
+    let origins = dir.path().join("origins");
+    for round in 0..3u64 {
+        let journal = open(Config { max_size: 20_000, ..config(dir.path()) });
+        for i in 0..10 {
+            let begin = round * 1000 + i * 100;
+            journal.append(from_afar(i as usize, begin, begin + 100)).await.unwrap();
+        }
+        for begin in (0..round * 1000 + 1000).step_by(100) {
+            let again = journal.append(from_afar(0, begin, begin + 100)).await;
+            assert_eq!(again, Err(Refused::Known), "round {round}: {begin}");
+        }
+        let end = round * 1000 + 1000;
+        assert_eq!(journal.append(from_afar(0, end - 50, end + 50)).await, Err(Refused::Overlaps));
+        if round < 2 {
+            until("the ranges are stored", || fs::metadata(&origins).is_ok_and(|file| file.len() > 48)).await;
+        }
+        journal.close().await;
+        drop(journal);
+        if round == 0 {
+            // Without its file they are read from the records.
+            fs::remove_file(&origins).unwrap();
+        }
+    }
+    let journal = open(config(dir.path()));
+    assert!(journal.first() > Position(0), "the first segments are gone");
+}
+
+#[tokio::test]
+async fn two_copies_that_arrive_together_are_written_once() {
+    let dir = TempDir::new().unwrap();
+    let journal = open(config(dir.path()));
+    let copies = (0..20).map(|_| journal.append(from_afar(1, 0, 100)));
+    let answers = futures_util::future::join_all(copies).await;
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
+    let others =
+        |answer: &&Result<Position, Refused>| matches!(answer, Err(Refused::Known | Refused::BeingWritten));
+    assert_eq!(answers.iter().filter(others).count(), 19);
+    assert_eq!(journal.append(from_afar(1, 0, 100)).await, Err(Refused::Known));
+    assert_eq!(journal.spans(), 2);
 }
 
 #[tokio::test]
@@ -332,12 +406,34 @@ async fn a_newer_layout_is_refused_with_the_way_out() {
     journal.close().await;
     let file = segment_files(dir.path()).remove(0);
     let mut bytes = fs::read(&file).unwrap();
-    bytes[8] = 2;
+    bytes[8] = segment::VERSION as u8 + 1;
     let crc = crc32c::crc32c_append(crc32c::crc32c(&bytes[..12]), &bytes[16..64]);
     bytes[12..16].copy_from_slice(&crc.to_le_bytes());
     fs::write(&file, bytes).unwrap();
     let refused = start(config(dir.path()), Clock::manual(NOW), Arc::default()).unwrap_err();
     assert!(refused.to_string().contains("newer spanmill"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_journal_of_the_first_layout_is_read_on_and_written_on_in_a_new_segment() {
+    let dir = TempDir::new().unwrap();
+    let journal = open(config(dir.path()));
+    append_all(&journal, [10, 20]).await;
+    journal.close().await;
+    // Records without an origin have the same form in both.
+    let file = segment_files(dir.path()).remove(0);
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[8] = 1;
+    let crc = crc32c::crc32c_append(crc32c::crc32c(&bytes[..12]), &bytes[16..64]);
+    bytes[12..16].copy_from_slice(&crc.to_le_bytes());
+    fs::write(&file, &bytes).unwrap();
+    let journal = open(config(dir.path()));
+    append_all(&journal, [30]).await;
+    assert_eq!(bodies(&read_all(&mut journal.reader(Position(0)))), [body(0, 10), body(1, 20), body(0, 30)]);
+    assert_eq!(journal.status().corrupt_records, 0);
+    let files = segment_files(dir.path());
+    assert_eq!(fs::read(&files[0]).unwrap(), bytes, "nothing is written into an old segment");
+    assert_eq!(fs::read(&files[1]).unwrap()[8], segment::VERSION as u8);
 }
 
 #[tokio::test]
@@ -348,6 +444,22 @@ async fn with_power_durability_the_same_holds() {
     assert_eq!(read_all(&mut journal.reader(Position(0))).len(), 5);
     journal.close().await;
     assert_eq!(read_all(&mut open(config(dir.path())).reader(Position(0))).len(), 5);
+}
+
+#[tokio::test]
+async fn with_power_durability_ok_is_said_when_a_power_cut_can_take_nothing_any_more() {
+    for seed in 0..20 {
+        let disk = Arc::new(simulated_disk::SimulatedDisk::default());
+        let limits = Limits::from(Config { durability: Durability::Power, ..config(Path::new("")) });
+        let open =
+            || start_on(Arc::clone(&disk) as _, None, limits, Clock::manual(NOW), Arc::default()).unwrap();
+        let journal = open();
+        append_all(&journal, [300; 20]).await;
+        disk.power_cut(&mut simulated_disk::Random(seed));
+        let after = open();
+        let expected: Vec<_> = (0..20).map(|i| body(i, 300)).collect();
+        assert_eq!(bodies(&read_all(&mut after.reader(Position(0)))), expected, "seed {seed}");
+    }
 }
 
 #[derive(Debug, Clone)]

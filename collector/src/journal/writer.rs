@@ -8,6 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use super::disk::Lock;
 use super::log::{Log, Pending};
+use super::origins::Claim;
 use super::{Position, Refused};
 use crate::clock::Clock;
 use crate::mask::MaskedBatch;
@@ -28,6 +29,8 @@ pub struct Entry {
     pub answer: oneshot::Sender<Result<Position, Refused>>,
     /// Its room in the queue, given back when it is written.
     pub room: OwnedSemaphorePermit,
+    /// Keeps other copies of it out until it is written.
+    pub claim: Option<Claim>,
 }
 
 impl Pending for Entry {
@@ -182,7 +185,7 @@ fn write(log: &mut Log, group: &mut Vec<Entry>, now_unix_ns: u64, outcomes: &Out
 /// Writes; on a full disk once more after what is only kept for look-up has made room.
 fn write_some(log: &mut Log, group: &[Entry], now_unix_ns: u64) -> io::Result<(Position, usize)> {
     match log.write(group, now_unix_ns) {
-        Err(error) if error.kind() == io::ErrorKind::StorageFull && log.make_room() => {
+        Err(error) if error.kind() == io::ErrorKind::StorageFull && log.make_room(now_unix_ns) => {
             log.write(group, now_unix_ns)
         }
         result => result,
@@ -192,6 +195,7 @@ fn write_some(log: &mut Log, group: &[Entry], now_unix_ns: u64) -> io::Result<(P
 impl Entry {
     fn reply(self, result: Result<Position, Refused>) {
         drop(self.room);
+        drop(self.claim);
         // Whoever asked may have gone; the batch is kept all the same.
         let _ = self.answer.send(result);
     }

@@ -1,4 +1,4 @@
-//! One connection from its first byte to its close.
+//! One connection from its first request to its close.
 
 use std::error::Error;
 use std::pin::pin;
@@ -12,16 +12,12 @@ use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use tokio::io::BufReader;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 
 use super::Limits;
 use super::head::{CountReads, HeadTimer};
 
-/// One system call then brings a whole batch, where h2 would read frame by frame. Linux maps the pages of the
-/// buffer only when they are used, so a quiet connection costs next to nothing.
-const READ_BUFFER: usize = 256 << 10;
 /// Bounds the header of an HTTP/1.1 request (431 above it) and, for the sake of bodies, one read.
 const HTTP1_BUFFER_MAX: usize = 256 << 10;
 /// Fewer, larger DATA frames; h2 clients honour it, grpc-go is said to stay at 16 KiB.
@@ -36,18 +32,13 @@ const HEADER_LIST_MAX: u32 = 16 << 10;
 /// Streams that were reset before, or by, us and are still remembered; GOAWAY above it ("rapid reset").
 const RESETS_PENDING_MAX: usize = 20;
 const RESETS_LOCAL_MAX: usize = 128;
-/// Sent and not acknowledged for so long: the peer is dead or does not read.
-const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(30);
 /// How long a peer that never sent a request may take over saying good-bye.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Serves `stream` until the peer or a limit closes it, or `stopping` turns true and its requests are done.
-pub(super) async fn serve<S, B>(
-    stream: TcpStream,
-    limits: Limits,
-    service: S,
-    mut stopping: watch::Receiver<bool>,
-) where
+pub(super) async fn serve<I, S, B>(stream: I, limits: Limits, service: S, mut stopping: watch::Receiver<bool>)
+where
+    I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
     S::Future: Send + 'static,
     S::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -55,14 +46,10 @@ pub(super) async fn serve<S, B>(
     B::Data: Send,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    // Without them the connection still works.
-    let _ = stream.set_nodelay(true);
-    let _ = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX));
-
     let requests = Arc::new(AtomicU64::new(0));
     let reads = Arc::new(AtomicU64::new(0));
     let builder = builder(&limits, HeadTimer::new(Arc::clone(&reads), limits.header_timeout));
-    let io = CountReads::new(TokioIo::new(BufReader::with_capacity(READ_BUFFER, stream)), reads);
+    let io = CountReads::new(TokioIo::new(stream), reads);
     let counted = Counted { service, requests: Arc::clone(&requests) };
     let mut connection = pin!(builder.serve_connection(io, counted));
 

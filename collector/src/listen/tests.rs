@@ -17,6 +17,9 @@ use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 
 use super::{Backoff, Limits, Listener, PAUSE_MAX, Peer, Workers, bind};
+use crate::dial::{Pieces, Protocol, Target};
+use crate::tls;
+use crate::tls::testing::{Authority, client_files, server_files};
 
 /// Longer than anything here takes on a busy machine; never waited for when all is well.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -366,4 +369,155 @@ fn the_listener_recovers_from_running_out_of_descriptors() {
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && text.contains("1 passed"), "{text}");
+}
+
+/// A server that says hello over TLS, and counts the requests that it parsed.
+fn secure_greeter(files: tls::ServerFiles, limits: Limits) -> (Workers, SocketAddr, Arc<AtomicUsize>) {
+    let server = tls::Server::new("test", files).unwrap();
+    let listener = listener().with_tls(Some(Arc::new(server)));
+    let address = listener.local_addr();
+    let workers = Workers::start("test", 1).unwrap();
+    let parsed = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&parsed);
+    let service = move |_| {
+        let counter = Arc::clone(&counter);
+        service_fn(move |request| {
+            counter.fetch_add(1, Ordering::Relaxed);
+            hello(request)
+        })
+    };
+    workers.serve(listener, limits, service).unwrap();
+    (workers, address, parsed)
+}
+
+fn target(address: SocketAddr, files: tls::ClientFiles, protocol: Protocol) -> Target {
+    let tls = Some(Arc::new(tls::Client::new("test", files, protocol.alpn()).unwrap()));
+    Target { authority: address.to_string().parse().unwrap(), protocol, tls }
+}
+
+/// Opens a connection and asks once.
+async fn ask(target: &Target) -> Result<Version, String> {
+    let mut connection = soon("a connection", target.connect()).await?;
+    let mut request = Request::new(Pieces::from(vec![]));
+    *request.uri_mut() = target.uri("/".parse().unwrap());
+    let answer = soon("an answer", connection.send(request)).await.map_err(|unanswered| unanswered.reason)?;
+    let version = answer.version();
+    let body = answer.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(body, "hello");
+    Ok(version)
+}
+
+#[tokio::test]
+async fn tls_serves_both_protocols_and_refuses_everything_else_unparsed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (ca, stranger) = (Authority::new(dir.path(), "ca"), Authority::new(dir.path(), "stranger"));
+    let files = server_files(ca.issue(dir.path(), "server", "127.0.0.1"), Some(&ca));
+    let (_workers, address, parsed) = secure_greeter(files, Limits::default());
+    let with = |pair| target(address, client_files(&ca, pair), Protocol::Http2);
+    let good = ca.issue(dir.path(), "good", "agent");
+    assert_eq!(ask(&with(Some(good.clone()))).await, Ok(Version::HTTP_2));
+    let http1 = target(address, client_files(&ca, Some(good.clone())), Protocol::Http1);
+    assert_eq!(ask(&http1).await, Ok(Version::HTTP_11));
+    assert_eq!(parsed.swap(0, Ordering::Relaxed), 2);
+
+    let refused = |pair, wanted: &'static str| {
+        let target = with(pair);
+        async move {
+            let error = ask(&target).await.unwrap_err();
+            assert!(error.contains(wanted), "{error}");
+        }
+    };
+    refused(None, "set cert_file and key_file").await;
+    refused(Some(stranger.issue(dir.path(), "strange", "agent")), "UnknownCA").await;
+    refused(Some(ca.issue_expired(dir.path(), "old", "agent")), "CertificateExpired").await;
+    let mut plain = connect(address).await;
+    plain.write_all(GET).await.unwrap();
+    let answer = read_to_close(&mut plain).await;
+    assert!(!answer.starts_with(b"HTTP"), "{}", String::from_utf8_lossy(&answer));
+    assert_eq!(parsed.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_be_trusted_is_refused_with_the_fix() {
+    let dir = tempfile::tempdir().unwrap();
+    let (ca, stranger) = (Authority::new(dir.path(), "ca"), Authority::new(dir.path(), "stranger"));
+    for (pair, wanted) in [
+        (ca.issue_expired(dir.path(), "old", "127.0.0.1"), "has expired: renew it there"),
+        (stranger.issue(dir.path(), "strange", "127.0.0.1"), "put that CA into ca_file"),
+        (ca.issue(dir.path(), "elsewhere", "elsewhere.example"), "set server_name"),
+    ] {
+        let (_workers, address, parsed) = secure_greeter(server_files(pair, None), Limits::default());
+        let error = ask(&target(address, client_files(&ca, None), Protocol::Http2)).await.unwrap_err();
+        assert!(error.contains(wanted), "{error}");
+        assert_eq!(parsed.load(Ordering::Relaxed), 0);
+    }
+    let (_workers, address) = greeter(Limits::default());
+    let error = ask(&target(address, client_files(&ca, None), Protocol::Http2)).await.unwrap_err();
+    assert!(error.contains("does not speak TLS"), "{error}");
+    let server = server_files(ca.issue(dir.path(), "other-name", "elsewhere.example"), None);
+    let (_workers, address, _) = secure_greeter(server, Limits::default());
+    let server_name = Some("elsewhere.example".to_owned());
+    let named = tls::ClientFiles { server_name, ..client_files(&ca, None) };
+    assert!(ask(&target(address, named, Protocol::Http2)).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_new_certificate_is_used_and_no_request_fails_meanwhile() {
+    let dir = tempfile::tempdir().unwrap();
+    let (old, new) = (Authority::new(dir.path(), "old"), Authority::new(dir.path(), "new"));
+    let files = server_files(old.issue(dir.path(), "server", "127.0.0.1"), None);
+    let (_workers, address, _) = secure_greeter(files, Limits::default());
+    let before = target(address, client_files(&old, None), Protocol::Http2);
+    let after = target(address, client_files(&new, None), Protocol::Http2);
+    // Trusts both, as everybody must while a CA is changed.
+    let both = dir.path().join("both.pem");
+    let read = |file| std::fs::read_to_string(file).unwrap();
+    std::fs::write(&both, read(&old.file) + &read(&new.file)).unwrap();
+    let files = tls::ClientFiles { ca: Some(both), ..tls::ClientFiles::default() };
+    let during = target(address, files, Protocol::Http2);
+    assert!(ask(&before).await.is_ok() && ask(&after).await.is_err());
+    // Certificate first, then key: between the two they do not belong together.
+    new.issue(dir.path(), "server", "127.0.0.1");
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while ask(&after).await.is_err() {
+        assert_eq!(ask(&during).await, Ok(Version::HTTP_2));
+        assert!(tokio::time::Instant::now() < deadline, "the new certificate is not used");
+    }
+    assert!(ask(&before).await.is_err());
+}
+
+#[tokio::test]
+async fn a_peer_that_does_not_finish_its_handshake_is_closed() {
+    let dir = tempfile::tempdir().unwrap();
+    let ca = Authority::new(dir.path(), "ca");
+    let files = server_files(ca.issue(dir.path(), "server", "127.0.0.1"), None);
+    let (_workers, address, _) = secure_greeter(files, quick());
+    let mut silent = connect(address).await;
+    assert_eq!(read_to_close(&mut silent).await, b"");
+    let mut slow = connect(address).await;
+    // The head of a record that never comes.
+    slow.write_all(&[22, 3, 1, 1, 0]).await.unwrap();
+    assert_eq!(read_to_close(&mut slow).await, b"");
+}
+
+#[tokio::test]
+async fn handshakes_are_limited_in_number_and_the_silent_take_no_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let ca = Authority::new(dir.path(), "ca");
+    let files = server_files(ca.issue(dir.path(), "server", "127.0.0.1"), None);
+    let limits =
+        Limits { handshakes_max: 1, header_timeout: Duration::from_millis(500), ..Limits::default() };
+    let (_workers, address, _) = secure_greeter(files, limits);
+    let good = target(address, client_files(&ca, None), Protocol::Http2);
+    let silent = connect(address).await;
+    assert_eq!(ask(&good).await, Ok(Version::HTTP_2));
+    drop(silent);
+    let mut slow = connect(address).await;
+    slow.write_all(&[22, 3, 1, 1, 0]).await.unwrap();
+    // Whoever comes meanwhile waits for the place, and gets it when the slow one's time is over.
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while ask(&good).await.is_err() {
+        assert!(tokio::time::Instant::now() < deadline, "the slow one keeps its place");
+    }
+    assert_eq!(read_to_close(&mut slow).await, b"");
 }

@@ -18,6 +18,7 @@ use spanmill_proto::otlp::without_notices;
 pub use spanmill_proto::wire::Malformed;
 
 use crate::outcome::{Outcomes, Transport};
+pub use crate::receive::Origin;
 use crate::receive::ReceivedBatch;
 
 /// A well-formed request without a secret. Only this stage makes one from received bytes.
@@ -28,12 +29,32 @@ pub struct MaskedBatch {
     received_unix_ns: u64,
     hops: u8,
     came_by: Option<Transport>,
+    origin: Option<Origin>,
+    rolled_up_unix_ns: Option<u64>,
 }
 
 impl MaskedBatch {
     /// A batch that the journal wrote earlier and now reads back, checksum verified. For the journal only.
     pub(crate) fn restored(bytes: Bytes, spans: u32, received_unix_ns: u64, hops: u8) -> MaskedBatch {
-        MaskedBatch { bytes, spans, received_unix_ns, hops, came_by: None }
+        MaskedBatch {
+            bytes,
+            spans,
+            received_unix_ns,
+            hops,
+            came_by: None,
+            origin: None,
+            rolled_up_unix_ns: None,
+        }
+    }
+
+    /// The same batch, said to be this part of another daemon's log.
+    pub(crate) fn with_origin(self, origin: Option<Origin>) -> MaskedBatch {
+        MaskedBatch { origin, ..self }
+    }
+
+    /// The same batch, known to be in the figures since `unix_ns`: it was refused then, and its sender came back.
+    pub(crate) fn rolled_up_at(self, unix_ns: Option<u64>) -> MaskedBatch {
+        MaskedBatch { rolled_up_unix_ns: unix_ns, ..self }
     }
 
     /// The encoded `ExportTraceServiceRequest`.
@@ -58,6 +79,16 @@ impl MaskedBatch {
     /// How many spanmill daemons had forwarded it before it came here.
     pub fn hops(&self) -> u8 {
         self.hops
+    }
+
+    /// Which part of another daemon's log it is.
+    pub fn origin(&self) -> Option<Origin> {
+        self.origin
+    }
+
+    /// When it went into the figures without being in the journal; `None` = it never did.
+    pub fn rolled_up_unix_ns(&self) -> Option<u64> {
+        self.rolled_up_unix_ns
     }
 }
 
@@ -121,7 +152,7 @@ impl Masking {
 
     /// Masks one batch. Costs one scan and one walk; a batch with a secret is also copied once.
     pub fn apply(&self, received: ReceivedBatch) -> Result<Masked, Malformed> {
-        let ReceivedBatch { body, transport, received_unix_ns, hops } = received;
+        let ReceivedBatch { body, transport, received_unix_ns, hops, origin } = received;
         let rules = Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner));
         let masker = &rules.masker;
         let mut report = Report::default();
@@ -137,8 +168,15 @@ impl Masking {
         self.outcomes.masked(&report);
         rules.count_own(&report);
         let bytes = if found.edits.is_empty() { body } else { splice::splice(&body, &found.edits)?.into() };
-        let mut batch =
-            MaskedBatch { bytes, spans: found.spans, received_unix_ns, hops, came_by: Some(transport) };
+        let mut batch = MaskedBatch {
+            bytes,
+            spans: found.spans,
+            received_unix_ns,
+            hops,
+            came_by: Some(transport),
+            origin,
+            rolled_up_unix_ns: None,
+        };
         let notices = found.has_notices.then(|| batch.clone());
         if found.has_notices {
             let (bytes, spans) = without_notices(&batch.bytes)?;

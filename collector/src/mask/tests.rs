@@ -43,7 +43,13 @@ fn masking() -> (Masking, Arc<Outcomes>) {
 
 fn apply(body: impl Into<Bytes>) -> Result<Masked, Malformed> {
     let body = body.into();
-    masking().0.apply(ReceivedBatch { body, transport: Transport::Grpc, received_unix_ns: 1, hops: 0 })
+    masking().0.apply(ReceivedBatch {
+        body,
+        transport: Transport::Grpc,
+        received_unix_ns: 1,
+        hops: 0,
+        origin: None,
+    })
 }
 
 fn decoded(masked: &Masked) -> ExportTraceServiceRequest {
@@ -154,7 +160,9 @@ fn spans_with_invalid_ids_are_cut_out_and_counted() {
 fn hits_are_counted_by_rule() {
     let (masking, outcomes) = masking();
     let body = planted_everywhere().encode_to_vec().into();
-    masking.apply(ReceivedBatch { body, transport: Transport::Http, received_unix_ns: 1, hops: 0 }).unwrap();
+    masking
+        .apply(ReceivedBatch { body, transport: Transport::Http, received_unix_ns: 1, hops: 0, origin: None })
+        .unwrap();
     let hits = outcomes.masked_by_rule();
     assert!(hits.iter().any(|(rule, hits)| rule == "pan" && *hits >= 30), "{hits:?}");
 }
@@ -169,7 +177,8 @@ fn hits_of_own_rules_stay_with_their_names_over_a_reload() {
         masking.reload(Arc::new(Masker::new(config).unwrap()));
         let span = Span { attributes: vec![attribute("note", text("aa-1 bb-2 bb-3"))], ..span() };
         let body = request(vec![span]).encode_to_vec().into();
-        let batch = ReceivedBatch { body, transport: Transport::Http, received_unix_ns: 1, hops: 0 };
+        let batch =
+            ReceivedBatch { body, transport: Transport::Http, received_unix_ns: 1, hops: 0, origin: None };
         masking.apply(batch).unwrap();
         let hits = outcomes.masked_by_rule().into_iter().filter(|(rule, _)| rule.starts_with("user:"));
         hits.map(|(rule, hits)| format!("{rule} {hits}")).collect::<Vec<_>>()

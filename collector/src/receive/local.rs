@@ -185,7 +185,8 @@ impl<S: Sink> LocalSocket<S> {
     }
 
     fn batch(&self, body: Bytes) -> ReceivedBatch {
-        ReceivedBatch { body, transport: Transport::Local, received_unix_ns: self.clock.unix_ns(), hops: 0 }
+        let received_unix_ns = self.clock.unix_ns();
+        ReceivedBatch { body, transport: Transport::Local, received_unix_ns, hops: 0, origin: None }
     }
 }
 

@@ -11,6 +11,7 @@ mod http;
 mod inflate;
 mod json;
 mod local;
+mod origin;
 mod otlp;
 mod response;
 mod tokens;
@@ -28,11 +29,14 @@ use hyper::service::service_fn;
 use tokio::sync::watch;
 
 pub use local::Local;
+pub use origin::Origin;
 pub use tokens::Tokens;
 
 use crate::clock::Clock;
 use crate::listen;
 use crate::outcome::{Outcomes, Transport};
+use crate::rotate::Rotating;
+use crate::tls;
 
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -50,8 +54,10 @@ pub struct Config {
 pub struct Listen {
     pub address: SocketAddr,
     pub connections_max: usize,
+    /// `None` = without TLS.
+    pub tls: Option<Arc<tls::Server>>,
     /// `None` = every sender is let in.
-    pub tokens: Option<Tokens>,
+    pub tokens: Option<Arc<Rotating<Tokens>>>,
 }
 
 /// One export request as it came in, inflated, protobuf; not yet known to be well-formed.
@@ -62,6 +68,8 @@ pub struct ReceivedBatch {
     pub received_unix_ns: u64,
     /// How many spanmill daemons have forwarded it already.
     pub hops: u8,
+    /// Which part of whose log it is, where a spanmill forwarded it and says so.
+    pub origin: Option<Origin>,
 }
 
 /// The batch is kept.
@@ -78,6 +86,9 @@ pub enum Refusal {
     Malformed(String),
     #[error("{reason}")]
     Overload { reason: String, retry_after: Duration },
+    /// A part of it is kept already; the sender is to send its parts.
+    #[error("a part of this batch is here already: send it in smaller parts")]
+    Overlaps,
 }
 
 /// What the pipeline gives this stage: where batches go.
@@ -118,8 +129,8 @@ pub fn start<S: Sink>(
     clock: &Clock,
     outcomes: &Arc<Outcomes>,
 ) -> Result<Receiver, StartError> {
-    let grpc = listen::bind(config.grpc.address)?;
-    let http = listen::bind(config.http.address)?;
+    let grpc = listen::bind(config.grpc.address)?.with_tls(config.grpc.tls.clone());
+    let http = listen::bind(config.http.address)?.with_tls(config.http.tls.clone());
     let path = config.local.path.clone();
     let socket = local::bind(&config.local)
         .map_err(|cause| StartError::Local { path: path.display().to_string(), cause })?;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderMap, Method, Request, Response};
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use http_body::Body;
 use spanmill_proto::grpc::PREFIX;
 
@@ -19,11 +19,13 @@ use super::body::{self, BodyError};
 use super::budget::{Budget, Lease};
 use super::http::Format;
 use super::inflate::{self, Encoding};
+use super::origin::{self, Origin};
 use super::response::Failure;
 use super::tokens::Tokens;
 use super::{Accepted, ReceivedBatch, Sink, grpc, json};
 use crate::clock::Clock;
-use crate::outcome::{Outcomes, Transport};
+use crate::outcome::{Outcomes, Rejected, Transport};
+use crate::rotate::Rotating;
 
 /// A body that takes longer to arrive is given up: a slow sender must not hold its share of the budget.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -43,8 +45,22 @@ pub struct Otlp<S> {
     pub budget: Budget,
     /// Largest request, inflated.
     pub request_max: usize,
-    pub tokens: Option<Tokens>,
+    pub tokens: Option<Arc<Rotating<Tokens>>>,
     pub named_senders: Mutex<HashSet<IpAddr>>,
+}
+
+/// An answer that only a spanmill is given is marked: its code alone could come from anybody's server.
+fn marked(mut response: Response<Answer>, failure: &Failure) -> Response<Answer> {
+    if failure.reason == Rejected::Overlap {
+        response.headers_mut().insert(origin::OVERLAP, HeaderValue::from_static("1"));
+    }
+    response
+}
+
+/// How a request came here, as its headers say.
+struct Way {
+    hops: u8,
+    origin: Option<Origin>,
 }
 
 impl<S: Sink> Otlp<S> {
@@ -59,7 +75,7 @@ impl<S: Sink> Otlp<S> {
                 Ok(accepted) => grpc::accepted(accepted),
                 Err(failure) => {
                     self.outcomes.rejected(failure.reason);
-                    grpc::refused(&failure)
+                    marked(grpc::refused(&failure), &failure)
                 }
             }
         } else {
@@ -69,7 +85,7 @@ impl<S: Sink> Otlp<S> {
                 Ok(accepted) => super::http::accepted(format, accepted),
                 Err(failure) => {
                     self.outcomes.rejected(failure.reason);
-                    super::http::refused(format, failure.http, &failure)
+                    marked(super::http::refused(format, failure.http, &failure), &failure)
                 }
             }
         }
@@ -83,7 +99,7 @@ impl<S: Sink> Otlp<S> {
             let path = request.uri().path().trim_start_matches('/').to_owned();
             return Err(self.wrong_signal(&request, &format!("spanmill takes traces only, not {path}")));
         }
-        let hops = self.admit(request.headers())?;
+        let way = self.admit(request.headers())?;
         let encoding = request.headers().get("grpc-encoding");
         let encoding = Encoding::parse(encoding).ok_or_else(|| Failure {
             http: 415,
@@ -94,7 +110,7 @@ impl<S: Sink> Otlp<S> {
         let (compressed, message) = grpc::message(&body).map_err(Failure::malformed)?;
         let encoding = if compressed { encoding } else { Encoding::Identity };
         let message = inflate::inflate(message, encoding, self.request_max, &mut lease)?;
-        self.hand_on(message, Transport::Grpc, hops, lease).await
+        self.hand_on(message, Transport::Grpc, way, lease).await
     }
 
     async fn http<B>(&self, request: Request<B>) -> Result<Accepted, Failure>
@@ -111,7 +127,7 @@ impl<S: Sink> Otlp<S> {
         if request.method() != Method::POST {
             return Err(Failure { http: 405, ..Failure::malformed("use POST".into()) });
         }
-        let hops = self.admit(request.headers())?;
+        let way = self.admit(request.headers())?;
         let format = Format::parse(request.headers().get(CONTENT_TYPE))
             .map_err(|message| Failure { http: 415, ..Failure::malformed(message) })?;
         let encoding = Encoding::parse(request.headers().get(CONTENT_ENCODING)).ok_or_else(|| Failure {
@@ -125,18 +141,18 @@ impl<S: Sink> Otlp<S> {
             Format::Protobuf => message,
             Format::Json => json::to_protobuf(&message).map_err(Failure::malformed)?,
         };
-        self.hand_on(message, Transport::Http, hops, lease).await
+        self.hand_on(message, Transport::Http, way, lease).await
     }
 
     /// Checks the token and the number of hops before a byte of the body is read.
-    fn admit(&self, headers: &HeaderMap) -> Result<u8, Failure> {
-        if self.tokens.as_ref().is_some_and(|tokens| !tokens.admit(headers)) {
+    fn admit(&self, headers: &HeaderMap) -> Result<Way, Failure> {
+        if self.tokens.as_ref().is_some_and(|tokens| !tokens.current().admit(headers)) {
             return Err(Failure::unauthorized());
         }
         let hops = headers.get("spanmill-hop").and_then(|value| value.to_str().ok()?.parse().ok());
         match hops.unwrap_or(0) {
             hops if hops > HOPS_MAX => Err(Failure::looped(hops)),
-            hops => Ok(hops),
+            hops => Ok(Way { hops, origin: Origin::of(headers) }),
         }
     }
 
@@ -157,11 +173,12 @@ impl<S: Sink> Otlp<S> {
         &self,
         body: Bytes,
         transport: Transport,
-        hops: u8,
+        way: Way,
         lease: Lease,
     ) -> Result<Accepted, Failure> {
         let received_unix_ns = self.clock.unix_ns();
-        let batch = ReceivedBatch { body, transport, received_unix_ns, hops };
+        let Way { hops, origin } = way;
+        let batch = ReceivedBatch { body, transport, received_unix_ns, hops, origin };
         let accepted = self.sink.accept(batch).await;
         drop(lease);
         Ok(accepted?)

@@ -56,6 +56,11 @@ impl Failure {
         }
     }
 
+    /// For a forwarding spanmill, which cuts its batch on hearing it.
+    pub fn overlaps(message: String) -> Failure {
+        Failure { reason: Rejected::Overlap, code: Code::Aborted, http: 409, message, retry_after: None }
+    }
+
     pub fn unauthorized() -> Failure {
         Failure {
             reason: Rejected::Unauthorized,
@@ -96,6 +101,7 @@ impl From<Refusal> for Failure {
         match refusal {
             Refusal::Malformed(message) => Failure::malformed(message),
             Refusal::Overload { reason, retry_after } => Failure::overload(reason, retry_after),
+            Refusal::Overlaps => Failure::overlaps(Refusal::Overlaps.to_string()),
         }
     }
 }

@@ -100,6 +100,23 @@ async fn a_grpc_request_is_handed_on_as_it_is_and_answered_with_status_0() {
 }
 
 #[tokio::test]
+async fn a_spanmill_says_which_part_of_its_log_it_sends_and_is_told_of_what_is_here() {
+    let mut service = service(Err(Refusal::Overlaps));
+    let name = "000000000000000000000000000000ff/10-900";
+    let answer = service.ask(grpc_request().header("spanmill-batch", name), framed(b"spans")).await;
+    assert_eq!(answer.headers()["grpc-status"], "10");
+    assert_eq!(answer.headers()["spanmill-overlap"], "1");
+    let http = http_request("application/x-protobuf").header("spanmill-batch", name);
+    let answer = service.ask(http, "spans").await;
+    assert_eq!(answer.status(), StatusCode::CONFLICT);
+    assert_eq!(answer.headers()["spanmill-overlap"], "1");
+    for _ in 0..2 {
+        let origin = service.taken.recv().await.unwrap().origin;
+        assert_eq!(origin, Some(Origin { instance: 255, begin: 10, end: 900 }));
+    }
+}
+
+#[tokio::test]
 async fn a_compressed_message_is_inflated_on_both_ways_in() {
     let mut service = service(OK);
     let compressed = gzip(b"spans");
@@ -189,7 +206,9 @@ async fn other_methods_types_and_encodings_are_named() {
 #[tokio::test]
 async fn without_its_token_a_request_is_not_read() {
     let mut service = service(OK);
-    Arc::get_mut(&mut service.otlp).unwrap().tokens = Some(Tokens::parse("alpha"));
+    let tokens = Rotating::new("the tokens", vec![], || Ok::<_, String>(Tokens::parse("alpha")));
+    let tokens = Arc::new(tokens.unwrap());
+    Arc::get_mut(&mut service.otlp).unwrap().tokens = Some(tokens);
     assert_eq!(service.http("spans").await.status(), 401);
     assert_eq!(service.grpc(b"spans").await.headers()["grpc-status"], "16");
     let request = http_request("application/x-protobuf").header(AUTHORIZATION, "Bearer alpha");

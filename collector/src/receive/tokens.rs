@@ -1,5 +1,8 @@
 //! Bearer tokens of senders.
 
+use std::fs;
+use std::path::Path;
+
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
@@ -8,14 +11,20 @@ use http::header::AUTHORIZATION;
 pub struct Tokens(Vec<String>);
 
 impl Tokens {
+    /// Reads `file`, which must hold at least one.
+    pub fn read(file: &Path) -> Result<Tokens, String> {
+        let text = fs::read_to_string(file).map_err(|error| format!("the file can't be read: {error}"))?;
+        let tokens = Tokens::parse(&text);
+        if tokens.0.is_empty() {
+            return Err("the file holds no token; write one per line".to_owned());
+        }
+        Ok(tokens)
+    }
+
     /// Reads a file's text; empty lines and lines that begin with `#` are skipped.
     pub fn parse(text: &str) -> Tokens {
         let lines = text.lines().map(str::trim);
         Tokens(lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect())
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 
     /// Whether the request carries one of the tokens.

@@ -30,18 +30,8 @@ impl Fold {
     pub fn record(&mut self, event: &Event<'_>) {
         let arrival = self.arrival(event.received_unix_ns);
         let Some(at) = self.providers.by_name(event.provider, &self.registry) else { return };
-        let Providers { list, names, .. } = &mut self.providers;
-        let operations = &mut list[at].operations;
-        let operation =
-            operations.number(&Operation { first: event.operation.as_bytes(), second: b"" }, names);
-        let converts = operations.converts(operation, true);
-        let labels = Labels {
-            operation: operations.label(operation),
-            provider: list[at].label,
-            service: names.free(event.service.as_bytes()),
-            host: names.free(event.host.as_bytes()),
-            endpoint: names.free(event.endpoint.as_bytes()),
-        };
+        let (operation, labels) = self.labels_at(at, event);
+        let converts = self.providers.list[at].operations.converts(operation, true);
         let ahead_ns = self.skews.ahead_ns(labels.host);
         let mut origin = Origin { host: labels.host, ahead_ns, ..Origin::default() };
         let Some(end) = self.end(event.end_unix_ns, &mut origin, arrival) else { return };
@@ -52,5 +42,25 @@ impl Fold {
         let ended =
             Ended { at, operation, labels, outcome, converts, end, duration_ns, weight, trace_id, span_id };
         self.ended(&ended, arrival);
+    }
+    /// The names of a call that has begun, as its end will have them; outcome, times and ids are not looked at.
+    pub fn labels(&mut self, event: &Event<'_>) -> Option<Labels> {
+        let at = self.providers.by_name(event.provider, &self.registry)?;
+        Some(self.labels_at(at, event).1)
+    }
+
+    fn labels_at(&mut self, at: usize, event: &Event<'_>) -> (usize, Labels) {
+        let Providers { list, names, .. } = &mut self.providers;
+        let operations = &mut list[at].operations;
+        let operation =
+            operations.number(&Operation { first: event.operation.as_bytes(), second: b"" }, names);
+        let labels = Labels {
+            operation: operations.label(operation),
+            provider: list[at].label,
+            service: names.free(event.service.as_bytes()),
+            host: names.free(event.host.as_bytes()),
+            endpoint: names.free(event.endpoint.as_bytes()),
+        };
+        (operation, labels)
     }
 }

@@ -21,6 +21,7 @@ pub mod fold;
 mod heatmap;
 mod heavy;
 pub mod host;
+mod inbox;
 mod key;
 mod latency;
 pub mod name;
@@ -32,6 +33,7 @@ pub mod outcome;
 mod pending;
 mod provider;
 mod providers;
+mod refused;
 pub mod registry;
 mod scan;
 mod settled;
@@ -71,6 +73,8 @@ use crate::clock::Clock;
 use crate::journal::Journal;
 use crate::mask::MaskedBatch;
 use fold::Fold;
+use inbox::Inbox;
+use refused::Refused;
 
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -90,6 +94,7 @@ pub fn start(config: Config, journal: &Journal, clock: Clock, restored: Option<R
     let mut fold = Fold::new(config, clock.unix_ns());
     let texts = fold.texts();
     let position = restored.as_ref().and_then(|restored| restored.position);
+    let stored_s = restored.iter().flat_map(|restored| &restored.windows).map(|window| window.begin_s).max();
     if let Some(restored) = restored {
         fold.restore(restored);
     }
@@ -97,11 +102,18 @@ pub fn start(config: Config, journal: &Journal, clock: Clock, restored: Option<R
         fold: Mutex::new(fold),
         texts,
         board,
+        inbox: Inbox::default(),
+        refused: Refused::default(),
         clock,
         is_ready: AtomicBool::new(false),
         stops: AtomicBool::new(false),
     });
-    let thread = thread::Thread::spawn(journal.clone(), Arc::clone(&shared), position);
+    let thread = thread::Thread::spawn(
+        journal.clone(),
+        Arc::clone(&shared),
+        position,
+        stored_s.unwrap_or(0) * 1_000_000_000,
+    );
     Rollup { shared, thread: Arc::new(thread) }
 }
 
@@ -111,6 +123,8 @@ struct Shared {
     fold: Mutex<Fold>,
     texts: Arc<Texts>,
     board: watch::Sender<Arc<Board>>,
+    inbox: Inbox,
+    refused: Refused,
     clock: Clock,
     is_ready: AtomicBool,
     stops: AtomicBool,
@@ -228,7 +242,26 @@ impl Rollup {
 
     /// What became of the spans, for `/api/v1/stats`.
     pub fn stats(&self) -> Stats {
-        self.shared.fold().stats()
+        let (unkept, overflowed) = self.shared.inbox.spans();
+        Stats { unkept, overflowed, ..self.shared.fold().stats() }
+    }
+
+    /// Rolls up a batch that is not in the journal and never will be.
+    pub fn roll_up_unkept(&self, batch: &MaskedBatch) {
+        self.shared.inbox.offer(batch);
+    }
+
+    /// Rolls up a batch that its sender was told to bring again; once, however often it is refused.
+    pub fn roll_up_refused(&self, batch: &MaskedBatch) {
+        if batch.rolled_up_unix_ns().is_none() && self.shared.inbox.offer(batch) {
+            self.shared.refused.remember(batch, self.shared.clock.unix_ns());
+        }
+    }
+
+    /// The batch, marked if it was refused before and is in the figures already.
+    pub fn recognised(&self, batch: MaskedBatch) -> MaskedBatch {
+        let at = self.shared.refused.rolled_up_unix_ns(&batch, self.shared.clock.unix_ns());
+        if at.is_some() { batch.rolled_up_at(at) } else { batch }
     }
 }
 
@@ -241,8 +274,12 @@ impl Names for Rollup {
 /// What the roll-up did with the spans it was given, since the start of the process.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Stats {
-    /// Spans read from the journal.
+    /// Spans that were read, from the journal and beside it.
     pub spans: u64,
+    /// Of those, spans that were not in the journal when they came: it was full or could not be written.
+    pub unkept: u64,
+    /// Spans that were not in the journal and, because too many of them came at once, are not in the figures.
+    pub overflowed: u64,
     /// Of those, calls and attempts counted to a provider.
     pub rolled_up: u64,
     /// Of those, calls and attempts that ended more than 30 s before they arrived.

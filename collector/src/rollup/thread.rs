@@ -29,12 +29,14 @@ pub struct Thread {
 }
 
 impl Thread {
-    /// Follows the journal from `stored` on, or without it through its last 15 minutes.
-    pub fn spawn(journal: Journal, shared: Arc<Shared>, stored: Option<Position>) -> Thread {
+    /// Follows the journal from `stored` on, or without it through its last 15 minutes. What is stored goes up to
+    /// `stored_ns`.
+    pub fn spawn(journal: Journal, shared: Arc<Shared>, stored: Option<Position>, stored_ns: u64) -> Thread {
         let of_thread = Arc::clone(&shared);
+        let unkept = Unkept { stored_ns, started_ns: shared.clock.unix_ns() };
         let handle = thread::Builder::new()
             .name("rollup".to_owned())
-            .spawn(move || follow(&journal, &of_thread, stored))
+            .spawn(move || follow(&journal, &of_thread, stored, &unkept))
             .expect("the process may start a thread; without it there is nothing to show");
         Thread { shared, handle: Mutex::new(Some(handle)) }
     }
@@ -58,7 +60,7 @@ impl Drop for Thread {
     }
 }
 
-fn follow(journal: &Journal, shared: &Shared, stored: Option<Position>) {
+fn follow(journal: &Journal, shared: &Shared, stored: Option<Position>, unkept: &Unkept) {
     let end = *journal.end().borrow();
     // Records before it are passed over; after a stored position each one counts.
     let mut since_ns = shared.clock.unix_ns().saturating_sub(SECONDS * 1_000_000_000);
@@ -96,7 +98,8 @@ fn follow(journal: &Journal, shared: &Shared, stored: Option<Position>) {
             }
         };
         failed = rest == REST_AFTER_ERROR;
-        reached_ns = add(shared, since_ns, records.drain(..)).unwrap_or(reached_ns);
+        reached_ns = add(shared, since_ns, unkept, records.drain(..)).unwrap_or(reached_ns);
+        add_unkept(shared);
         let skipped = reader.skipped();
         if skipped != missed {
             missed = skipped;
@@ -118,8 +121,28 @@ fn follow(journal: &Journal, shared: &Shared, stored: Option<Position>) {
     }
 }
 
+/// Which of the batches that were rolled up before they were kept are in the figures that we have.
+struct Unkept {
+    /// What was stored goes up to here; 0 where nothing was.
+    stored_ns: u64,
+    started_ns: u64,
+}
+
+impl Unkept {
+    /// What this process rolled up is there, and what an earlier one did if it was stored.
+    fn is_in_figures(&self, record: &Record) -> bool {
+        let rolled_up = record.batch.rolled_up_unix_ns();
+        rolled_up.is_some_and(|at| at <= self.stored_ns || at >= self.started_ns)
+    }
+}
+
 /// Adds the records; the arrival of the last one.
-fn add(shared: &Shared, since_ns: u64, records: impl ExactSizeIterator<Item = Record>) -> Option<u64> {
+fn add(
+    shared: &Shared,
+    since_ns: u64,
+    unkept: &Unkept,
+    records: impl ExactSizeIterator<Item = Record>,
+) -> Option<u64> {
     if records.len() == 0 {
         return None;
     }
@@ -127,13 +150,21 @@ fn add(shared: &Shared, since_ns: u64, records: impl ExactSizeIterator<Item = Re
     let mut last_ns = None;
     for record in records {
         let arrived_ns = record.batch.received_unix_ns();
-        if arrived_ns >= since_ns {
+        if arrived_ns >= since_ns && !unkept.is_in_figures(&record) {
             fold.add(&record.batch);
         }
         fold.reached(record.next);
         last_ns = Some(arrived_ns);
     }
     last_ns
+}
+
+fn add_unkept(shared: &Shared) {
+    let batches = shared.inbox.take();
+    if !batches.is_empty() {
+        let mut fold = shared.fold();
+        batches.iter().for_each(|batch| fold.add(batch));
+    }
 }
 
 /// Old seconds go by the time of what is read, so that what was down for an hour is read as if it had not been.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use super::super::fixture::{NOW_S, SECOND, batch, config, span};
 use super::super::{Restored, Rollup, start};
 use crate::clock::Clock;
-use crate::journal::{self, Durability, Journal};
+use crate::journal::{self, Durability, Journal, Overflow};
 use crate::outcome::Outcomes;
 
 const NOW: u64 = NOW_S * SECOND;
@@ -16,6 +16,7 @@ fn journal(dir: &tempfile::TempDir, clock: &Clock) -> Journal {
         max_size: 1 << 30,
         max_age: Duration::from_secs(86_400),
         durability: Durability::Process,
+        overflow: Overflow::Reject,
     };
     journal::start(config, clock.clone(), Arc::new(Outcomes::default())).unwrap()
 }

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use prost::Message;
-use serde_json::Value;
 use spanmill_tests::daemon::Daemon;
 use spanmill_tests::jaeger::Jaeger;
 use spanmill_tests::program;
 use spanmill_tests::spans::{call, int, request, text, trace_id, with};
-use spanmill_tests::wait::{self, PATIENCE};
+pub use spanmill_tests::sums::sums_hold;
+use spanmill_tests::wait::PATIENCE;
 
 /// The promise.
 const SHOWN_WITHIN: Duration = Duration::from_secs(2);
@@ -67,30 +67,4 @@ fn every_span_is_accounted_for_while_jaeger_is_down_and_after() {
     let up = sums_hold(&daemon, |stats| stats["destinations"]["jaeger"]["queued"] == 0);
     assert_eq!(up["destinations"]["jaeger"]["forwarded"], 200, "{up}");
     assert_eq!(up["rolled_up"], 200, "{up}");
-}
-
-/// Waits until `done`, and holds the sums against each answer on the way there. What is in flight between two
-/// counters while one answer is made may show for a moment, so only sums that stay wrong are wrong.
-pub fn sums_hold(daemon: &Daemon, done: impl Fn(&Value) -> bool) -> Value {
-    wait::until("received + recovered = the sum of what became of them", PATIENCE, || {
-        let stats = daemon.json("/api/v1/stats");
-        let is_done = done(&stats);
-        for (_, destination) in stats["destinations"].as_object().expect("destinations are an object") {
-            let number =
-                |key: &str| destination[key].as_u64().unwrap_or_else(|| panic!("{key} in {destination}"));
-            let dropped: u64 = destination["dropped"]
-                .as_object()
-                .map_or(0, |reasons| reasons.values().filter_map(Value::as_u64).sum());
-            let came = stats["received"].as_u64().expect("received is a number") + number("recovered");
-            let went = number("forwarded")
-                + number("not_for_forwarding")
-                + number("rejected_by_destination")
-                + number("queued")
-                + dropped;
-            if came != went {
-                return Err(stats);
-            }
-        }
-        if is_done { Ok(stats) } else { Err(stats) }
-    })
 }

@@ -5,8 +5,8 @@
 
 mod check;
 mod client;
-mod crash;
 mod demo;
+mod examples;
 mod figures;
 mod load;
 mod page;

@@ -4,6 +4,7 @@ pub mod payload;
 mod sender;
 
 use std::io;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -14,6 +15,7 @@ use tokio::time::{interval, timeout};
 
 use crate::clock::Clock;
 use crate::demo::Random;
+use crate::tls::ClientFiles;
 use sender::Sender;
 
 /// Sends OTLP/gRPC load of realistic provider calls and prints sent, acknowledged and latency.
@@ -23,9 +25,18 @@ use sender::Sender;
     Exit status: 0 = every span was acknowledged, 1 = not."
 )]
 pub struct Load {
-    /// An OTLP/gRPC receiver
+    /// An OTLP/gRPC receiver; https:// for TLS
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:4317")]
     target: Uri,
+    /// With https://: the one authority that is trusted (default: those of this host)
+    #[arg(long, value_name = "PEM")]
+    ca_file: Option<PathBuf>,
+    /// With https://: a certificate of our own, where the receiver wants one
+    #[arg(long, value_name = "PEM", requires = "key_file")]
+    cert_file: Option<PathBuf>,
+    /// Its key
+    #[arg(long, value_name = "PEM", requires = "cert_file")]
+    key_file: Option<PathBuf>,
     /// Spans per second
     #[arg(long, default_value_t = 1_000)]
     rate: u64,
@@ -70,7 +81,9 @@ impl Load {
     }
 
     async fn send(self) -> Result<(), Error> {
-        let sender = Sender::connect(&self.target).await;
+        let files =
+            ClientFiles { ca: self.ca_file, pair: self.cert_file.zip(self.key_file), server_name: None };
+        let sender = Sender::connect(&self.target, files).await;
         let sender = sender.map_err(|cause| Error::Connect { target: self.target.clone(), cause })?;
         let requests = (self.rate.div_ceil(BATCH_MAX)).max(REQUESTS_PER_SECOND.min(self.rate)).max(1);
         let spans = self.rate.div_ceil(requests);
@@ -87,7 +100,7 @@ impl Load {
             // A place in the channel is a place in flight.
             let Ok(place) = answers.clone().reserve_owned().await else { break };
             let body = payload::request(&mut random, spans as usize, clock.unix_ns());
-            let sender = sender.clone();
+            let sender = sender.share();
             sent += spans;
             tokio::spawn(async move {
                 let started = Instant::now();

@@ -1,50 +1,57 @@
 //! One OTLP/gRPC connection that sends bodies as they are.
 
-use bytes::Bytes;
 use http::header::{CONTENT_TYPE, TE};
 use http::{Request, Uri};
-use http_body_util::{BodyExt, Full};
-use hyper::client::conn::http2::{SendRequest, handshake};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use http_body_util::BodyExt;
 use spanmill_proto::grpc::{self, Code, EXPORT};
-use tokio::net::TcpStream;
 
-/// Cheap to clone; clones share the connection.
-#[derive(Clone)]
+use crate::dial::{Connection, Pieces, Protocol, Target, chain};
+use crate::tls::{Client, ClientFiles};
+
 pub struct Sender {
-    connection: SendRequest<Full<Bytes>>,
+    connection: Connection,
     uri: Uri,
 }
 
 impl Sender {
-    pub async fn connect(target: &Uri) -> Result<Sender, String> {
-        let (Some("http"), Some(authority)) = (target.scheme_str(), target.authority()) else {
-            return Err("write http://host:port".to_owned());
+    /// `files` are what `https://` trusts.
+    pub async fn connect(target: &Uri, files: ClientFiles) -> Result<Sender, String> {
+        let wrong = || "write http://host:port or https://host:port".to_owned();
+        let authority = target.authority().ok_or_else(wrong)?.clone();
+        let protocol = Protocol::Http2;
+        let tls = match target.scheme_str() {
+            Some("http") => None,
+            Some("https") => {
+                let client = Client::new("the target", files, protocol.alpn());
+                Some(client.map_err(|error| error.to_string())?.into())
+            }
+            _ => return Err(wrong()),
         };
-        let uri = format!("http://{authority}{EXPORT}").parse().map_err(|error| format!("{error}"))?;
-        let address = (authority.host(), authority.port_u16().unwrap_or(4317));
-        let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
-        stream.set_nodelay(true).map_err(|error| error.to_string())?;
-        let opened = handshake(TokioExecutor::new(), TokioIo::new(stream)).await;
-        let (connection, driver) = opened.map_err(|error| error.to_string())?;
-        tokio::spawn(async { drop(driver.await) });
-        Ok(Sender { connection, uri })
+        let target = Target { authority, protocol, tls };
+        let uri = target.uri(http::uri::PathAndQuery::from_static(EXPORT));
+        Ok(Sender { connection: target.connect().await?, uri })
+    }
+
+    /// One more sender on the same connection.
+    pub fn share(&self) -> Sender {
+        let connection = self.connection.share().expect("an HTTP/2 connection can be shared");
+        Sender { connection, uri: self.uri.clone() }
     }
 
     /// Sends one request; `Ok` = the receiver has taken every span of it.
     pub async fn export(mut self, message: Vec<u8>) -> Result<(), String> {
+        // In one piece, as an SDK sends it.
         let mut body = Vec::with_capacity(grpc::PREFIX + message.len());
         body.extend_from_slice(&grpc::prefix(false, message.len() as u32));
         body.extend_from_slice(&message);
         let request = Request::post(self.uri.clone())
             .header(CONTENT_TYPE, "application/grpc")
             .header(TE, "trailers")
-            .body(Full::from(body))
+            .body(Pieces::from(vec![body.into()]))
             .map_err(|error| error.to_string())?;
-        self.connection.ready().await.map_err(|error| error.to_string())?;
-        let response = self.connection.send_request(request).await.map_err(|error| error.to_string())?;
+        let response = self.connection.send(request).await.map_err(|unanswered| unanswered.reason)?;
         let (head, body) = response.into_parts();
-        let body = body.collect().await.map_err(|error| error.to_string())?;
+        let body = body.collect().await.map_err(|error| chain(&error))?;
         let status = |name: &str| {
             let trailer = body.trailers().and_then(|trailers| trailers.get(name));
             head.headers.get(name).or(trailer).and_then(|value| value.to_str().ok()).map(str::to_owned)

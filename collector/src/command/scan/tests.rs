@@ -188,6 +188,7 @@ fn what_the_daemon_masked_is_clean() {
         transport: crate::outcome::Transport::Grpc,
         received_unix_ns: 0,
         hops: 0,
+        origin: None,
     };
     let masked = masking.apply(received).unwrap().batch;
     assert_eq!(lines(masked.bytes()), Vec::<String>::new());

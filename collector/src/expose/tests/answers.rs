@@ -91,15 +91,15 @@ async fn a_series_has_the_points_of_its_range() {
 #[tokio::test]
 async fn the_sums_of_each_destination_add_up_to_what_was_received() {
     let answer = daemon(Known::new().await).get("/api/v1/stats").await.json();
-    let want = "received rejected invalid_spans masked rolled_up late backwards name_conflicts \
-                notices open_calls_lost providers_replaced unsaved_windows clock_skew_s unreadable_batches missed journal \
-                store destinations";
+    let want = "received rejected invalid_spans known lost unkept overflowed masked rolled_up late backwards \
+                name_conflicts notices open_calls_lost providers_replaced unsaved_windows clock_skew_s \
+                unreadable_batches missed journal store destinations";
     assert_eq!(keys(&answer), sorted(want));
     assert_eq!(answer["rejected"]["too_large"], 1);
     assert_eq!(answer["late"], serde_json::json!({ "late": 4, "too_late": 1, "from_the_future": 0 }));
     assert_eq!(keys(&answer["journal"]), sorted("position bytes oldest_s corrupt_records"));
     let jaeger = &answer["destinations"]["jaeger"];
-    let want = "recovered forwarded duplicates not_for_forwarding rejected_by_destination dropped queued \
+    let want = "recovered forwarded duplicates not_for_forwarding rejected_by_destination kept_aside dropped queued \
                 lag_s last_error";
     assert_eq!(keys(jaeger), sorted(want));
     let sum = |names: &[&str]| names.iter().map(|name| jaeger[name].as_u64().unwrap()).sum::<u64>();

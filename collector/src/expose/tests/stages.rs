@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::clock::Clock;
 use crate::expose::{Reload, Sources, start};
-use crate::journal::{Durability, Journal};
+use crate::journal::{Durability, Journal, Overflow};
 use crate::rollup::registry;
 use crate::store;
 
@@ -20,6 +20,7 @@ fn sources(dir: &TempDir) -> (Journal, Sources) {
         max_size: 1 << 30,
         max_age: Duration::from_secs(3600),
         durability: Durability::Process,
+        overflow: Overflow::Reject,
     };
     let journal = journal::start(config, clock.clone(), Arc::default()).unwrap();
     let config = rollup::Config {
@@ -73,7 +74,7 @@ async fn a_kept_span_shows_in_every_answer() {
     let (journal, sources) = sources(&dir);
     let now_unix_ns = sources.clock.unix_ns();
     let address: SocketAddr = "127.0.0.1:0".parse().unwrap();
-    let config = Config { listen: address, jaeger_ui: None, writers: None };
+    let config = Config { listen: address, tls: None, jaeger_ui: None, writers: None };
     let server = start(&config, listen::bind(address).unwrap(), sources).unwrap();
     let get = async |path: &str| get_from(server.local_addr(), path).await;
 

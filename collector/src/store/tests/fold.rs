@@ -69,6 +69,7 @@ impl Daemon {
             max_size: 1 << 30,
             max_age: Duration::from_secs(30 * 86_400),
             durability: Durability::Process,
+            overflow: journal::Overflow::Reject,
         };
         let journal = journal::start(config, clock.clone(), Arc::default()).unwrap();
         let dir = tempfile::tempdir().unwrap();

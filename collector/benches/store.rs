@@ -1,7 +1,7 @@
 //! What the store costs: a commit of the windows that changed, and queries over a day.
 //!
-//! `cargo bench -p spanmill-collector --bench store`. Figures are of wall time; the writer is one thread, and what
-//! it takes every ten seconds is what it costs.
+//! `cargo bench -p spanmill-collector --bench store`. Figures are of wall time, so the fastest is what counts on a busy
+//! machine; the writer is one thread, and what it takes every ten seconds is what it costs.
 
 #![allow(clippy::unwrap_used)] // without its database there is nothing to measure
 

@@ -42,8 +42,8 @@ async fn errors_say_what_is_wrong_and_what_to_do() {
     };
     let units = "use s, m, h or d, e.g. 60s";
     check("/api/v1/providers?window=5%20lightyears", 400, "unknown window '5 lightyears'", units).await;
-    let kept = "window '31d' is longer than the 30d that are kept";
-    check("/api/v1/providers?window=31d", 400, kept, "use at most 30d").await;
+    let kept = "window '31d' is longer than the 7d that are answered";
+    check("/api/v1/providers?window=31d", 400, kept, "use at most 7d").await;
     let twice = daemon.get("/api/v1/providers?window=1m&window=2m").await;
     assert_eq!((twice.status.as_u16(), keys(&twice.json()).len()), (400, 2));
 

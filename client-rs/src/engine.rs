@@ -160,10 +160,10 @@ impl Engine {
         running::retire(self);
         let engine = self.of_process(std::process::id());
         engine.queue.close();
-        if let Sink::Daemon { desk, drain: thread } = &engine.sink {
-            if let Some(drain) = thread.get() {
-                drain.close(desk, timeout);
-            }
+        if let Sink::Daemon { desk, drain: thread } = &engine.sink
+            && let Some(drain) = thread.get()
+        {
+            drain.close(desk, timeout);
         }
         engine.stats()
     }

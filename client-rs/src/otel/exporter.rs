@@ -50,10 +50,10 @@ impl<E> MaskingExporter<E> {
         for link in &mut span.links.links {
             self.attributes(&mut link.attributes);
         }
-        if let Status::Error { description } = &mut span.status {
-            if let Some(masked) = self.text(description) {
-                *description = masked.into();
-            }
+        if let Status::Error { description } = &mut span.status
+            && let Some(masked) = self.text(description)
+        {
+            *description = masked.into();
         }
         span
     }

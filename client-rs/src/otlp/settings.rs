@@ -69,11 +69,11 @@ impl OtlpSettings {
         let endpoint = first(ENDPOINTS)?.map(|(_, endpoint)| endpoint);
         let is_named = endpoint.is_some();
         let mut settings = OtlpSettings::to(endpoint.as_deref().unwrap_or(DEFAULT_ENDPOINT));
-        if let Some((variable, protocol)) = first(PROTOCOLS)? {
-            if protocol != "grpc" {
-                let why = "this client speaks grpc only; spanmill takes it on 4317 and on 4318";
-                return Err(InitError::Environment { variable, why });
-            }
+        if let Some((variable, protocol)) = first(PROTOCOLS)?
+            && protocol != "grpc"
+        {
+            let why = "this client speaks grpc only; spanmill takes it on 4317 and on 4318";
+            return Err(InitError::Environment { variable, why });
         }
         if let Some((variable, list)) = first(HEADERS)? {
             settings.headers = headers(&list).map_err(|why| InitError::Environment { variable, why })?;

@@ -77,10 +77,10 @@ impl Propagators {
                 set(tracestate::TRACESTATE, state);
             }
         }
-        if self.has(Format::Baggage) {
-            if let Some(list) = baggage::encode(context) {
-                set(baggage::BAGGAGE, &list);
-            }
+        if self.has(Format::Baggage)
+            && let Some(list) = baggage::encode(context)
+        {
+            set(baggage::BAGGAGE, &list);
         }
         if self.has(Format::B3) {
             set(b3::B3, &b3::encode(context));

@@ -208,10 +208,10 @@ impl Recorder {
             return;
         }
         let stats = self.stats();
-        if let Some(payload) = self.report.due(&stats, Tick::now()) {
-            if self.link.send(PacketKind::Counters, &payload, &[]) == Sent::Yes {
-                self.report.told(stats);
-            }
+        if let Some(payload) = self.report.due(&stats, Tick::now())
+            && self.link.send(PacketKind::Counters, &payload, &[]) == Sent::Yes
+        {
+            self.report.told(stats);
         }
     }
 

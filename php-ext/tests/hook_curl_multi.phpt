@@ -35,6 +35,15 @@ $child = run_php(<<<PHP
     }
     \$job->end();
 
+    \$job = Tracer::start('looked at late');
+    [\$quick, \$slow] = [transfer('$web->url/ok?quick'), transfer('$web->url/slow?slow')];
+    curl_multi_add_handle(\$set, \$quick);
+    curl_multi_add_handle(\$set, \$slow);
+    drive(\$set);
+    curl_multi_remove_handle(\$set, \$quick);
+    curl_multi_remove_handle(\$set, \$slow);
+    \$job->end();
+
     \$job = Tracer::start('never read');
     curl_multi_add_handle(\$set, \$a);                  // a handle that is used again
     curl_multi_add_handle(\$set, \$b);
@@ -63,7 +72,8 @@ foreach ($spans as $span) {
     if ($span['kind'] === 3) {
         $url = strrchr($span['tags']['url.full'], '/');
         $under = $names[$span['parent']] ?? 'nothing';
-        echo "$url under $under: {$span['status']} ", $span['tags']['http.response.status_code'] ?? '-', ' ', $span['tags']['error.type'] ?? '', "\n";
+        $took = intdiv($span['end'] - $span['start'], 1_000_000_000);
+        echo "$url under $under, $took s: {$span['status']} ", $span['tags']['http.response.status_code'] ?? '-', ' ', $span['tags']['error.type'] ?? '', "\n";
     } else {
         echo $span['name'], ' ', json_encode($span['tags']), "\n";
     }
@@ -71,13 +81,16 @@ foreach ($spans as $span) {
 ?>
 --EXPECTF--
 %d %d %d 
-/%s under read after the end: %s
-/%s under read after the end: %s
+/%s under read after the end, 0 s: %s
+/%s under read after the end, 0 s: %s
 read after the end {"current":"the job: transfers run beside it"}
-/ok?a under never read: 0 200 
-/b under never read: 2 - connect
+/ok?quick under looked at late, 0 s: 0 200 
+/slow?slow under looked at late, 3 s: 0 200 
+looked at late []
+/ok?a under never read, 0 s: 0 200 
+/b under never read, 0 s: 2 - connect
 never read []
-/slow?c under taken out and closed early: 2 - cancelled
+/slow?c under taken out and closed early, 0 s: 2 - cancelled
 taken out and closed early []
-/slow?d under taken out and closed early: 2 - cancelled
-/slow?e under nothing: 2 - aborted
+/slow?d under taken out and closed early, 0 s: 2 - cancelled
+/slow?e under nothing, 0 s: 2 - aborted

@@ -30,6 +30,7 @@ spans dropped: too long => 0
 spans dropped: daemon stuck => 0
 spans dropped: closed => 0
 spans dropped: displaced by failures => 0
+spans dropped: rejected => 0
 
 Directive => Local Value => Master Value
 spanmill.enabled => 1 => 1

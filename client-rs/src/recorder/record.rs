@@ -1,6 +1,7 @@
 //! One span while it is open.
 
 use std::cell::RefCell;
+use std::time::Duration;
 
 use spanmill_proto::open_calls::{OpenCall, Target};
 use spanmill_proto::otlp::{span, status};
@@ -207,8 +208,14 @@ impl Record {
         }
     }
 
+    /// The span ends so long after it began, whenever that is told.
+    pub fn took(&mut self, duration: Duration) {
+        self.end_unix_ns = Some(self.start.unix_ns().saturating_add(duration.as_nanos() as u64));
+    }
+
     /// The span ends, and ended, at this time.
-    pub fn ended_at(&mut self, unix_ns: u64) {
+    #[cfg(feature = "otel")]
+    pub(crate) fn ended_at(&mut self, unix_ns: u64) {
         self.end_unix_ns = Some(unix_ns);
     }
 

@@ -1,5 +1,7 @@
 //! What curl knows of a transfer, asked one value at a time: a single value costs 50 ns, the array of all 3 µs.
 
+use std::time::Duration;
+
 use ext_php_rs::types::{ZendObject, Zval};
 use spanmill::recorder::Record;
 
@@ -18,6 +20,7 @@ const EFFECTIVE_URL: i64 = TEXT + 1;
 const RESPONSE_CODE: i64 = LONG + 2;
 const OS_ERRNO: i64 = LONG + 25;
 const PRIMARY_IP: i64 = TEXT + 32;
+const TOTAL_TIME: i64 = OFF_T + 50;
 const EFFECTIVE_METHOD: i64 = TEXT + 58;
 /// Moments of a transfer in microseconds from its begin, with the name of the tag in milliseconds.
 const MOMENTS: [(i64, &str); 4] = [
@@ -54,6 +57,12 @@ impl<'h> Transfer<'h> {
     /// 0 while there is no answer.
     pub fn status(&self) -> i64 {
         self.info(RESPONSE_CODE).and_then(|code| code.long()).unwrap_or_default()
+    }
+
+    /// How long it took, when it is over.
+    pub fn total(&self) -> Option<Duration> {
+        let us = self.info(TOTAL_TIME).and_then(|us| us.long()).filter(|us| *us > 0)?;
+        u64::try_from(us).ok().map(Duration::from_micros)
     }
 
     /// The error of the operating system, 0 without one.

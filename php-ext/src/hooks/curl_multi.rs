@@ -106,7 +106,7 @@ impl Around for InfoRead {
         let Some(transfer) = Transfer::of(message.get("handle")) else { return };
         let errno = message.get("result").and_then(Zval::long).unwrap_or_default();
         for running in take(|running| running.transfer == transfer.id()) {
-            curl::end(&transfer, running.number, errno);
+            end(&transfer, running, errno);
         }
     }
 }
@@ -156,6 +156,17 @@ fn end_unread(transfer: &Transfer<'_>, running: Running) {
         (false, 0) => 56,
         (false, _) => 7,
     };
+    end(transfer, running, errno);
+}
+
+/// It may have been over for a while: others of its set went on, or the application looked late.
+fn end(transfer: &Transfer<'_>, running: Running, errno: i64) {
+    let total = transfer.total();
+    session::with(|session| {
+        if let (Some(record), Some(total)) = (session.record(running.number), total) {
+            record.took(total);
+        }
+    });
     curl::end(transfer, running.number, errno);
 }
 

@@ -3,8 +3,8 @@
 use std::fs;
 use std::io::Read;
 use std::net::TcpListener;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
 
 use serde_json::json;
 use spanmill_tests::daemon::Daemon;
@@ -92,7 +92,7 @@ fn the_shop_goes_on_while_the_daemon_is_killed_and_is_seen_again_when_it_is_back
 
 #[test]
 #[ignore = "end to end: tests/run e2e"]
-fn a_provider_that_never_answers_a_blocked_worker_ends_as_a_timeout() {
+fn a_provider_that_hangs_shows_while_the_worker_is_still_blocked_in_curl() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("the loopback has a free port");
     let address = listener.local_addr().expect("a bound socket has an address");
     thread::spawn(move || {
@@ -107,10 +107,29 @@ fn a_provider_that_never_answers_a_blocked_worker_ends_as_a_timeout() {
     let providers = dir.path().join("providers.json");
     fs::write(&providers, json!({ "hung": [address.to_string()] }).to_string()).expect("the folder is ours");
     let Some(shop) = Shop::start(&providers, &daemon.socket()) else { return };
-    assert_eq!(shop.get("/ask?provider=hung&seconds=2").expect("the shop answers").status(), 200);
+    let is_answered = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            assert_eq!(shop.get("/ask?provider=hung&seconds=8").expect("the shop answers").status(), 200);
+            is_answered.store(true, Ordering::SeqCst);
+        });
+        wait::until("the open call is seen to grow old", PATIENCE, || {
+            let hung = daemon.provider("hung").unwrap_or_default();
+            assert!(
+                !is_answered.load(Ordering::SeqCst),
+                "it was not seen while the worker was blocked: {hung}"
+            );
+            let is_seen = hung["in_flight"] == 1 && hung["oldest_in_flight_ms"].as_u64() > Some(1500);
+            if is_seen { Ok(()) } else { Err(hung) }
+        });
+    });
     let hung = wait::until("the call is counted", PATIENCE, || {
         let hung = daemon.provider("hung").unwrap_or_default();
         if hung["timeout"] == 1 { Ok(hung) } else { Err(hung) }
     });
-    assert!(hung["max_ms"].as_f64() >= Some(Duration::from_millis(1900).as_secs_f64() * 1e3), "{hung}");
+    assert!(hung["max_ms"].as_f64() >= Some(7_900.0), "{hung}");
+    wait::until("it is in flight no more", PATIENCE, || {
+        let hung = daemon.provider("hung").unwrap_or_default();
+        if hung["in_flight"] == 0 { Ok(()) } else { Err(hung) }
+    });
 }

@@ -1,0 +1,79 @@
+<?php
+// What a span costs: start, three tags, end, encoded and masked. Run by `php-ext/benches/run`.
+
+function cpu_ns(): float
+{
+    $usage = getrusage();
+    return ($usage['ru_utime.tv_sec'] + $usage['ru_stime.tv_sec']) * 1e9 + ($usage['ru_utime.tv_usec'] + $usage['ru_stime.tv_usec']) * 1e3;
+}
+
+/** The least of some rounds, in nanoseconds of CPU a call. */
+function cost(callable $work, int $calls = 200_000, int $rounds = 9): float
+{
+    $best = INF;
+    for ($round = 0; $round < $rounds; $round++) {
+        $before = cpu_ns();
+        $work($calls);
+        $best = min($best, (cpu_ns() - $before) / $calls);
+    }
+    return $best;
+}
+
+/** What pure PHP would do: an object with an id and tags, not encoded, not masked. */
+final class PlainSpan
+{
+    public string $id;
+    public array $tags = [];
+    public float $start;
+    public float $end;
+
+    public function __construct(public string $name)
+    {
+        $this->id = bin2hex(random_bytes(8));
+        $this->start = microtime(true);
+    }
+
+    public function tag(string $key, mixed $value): void
+    {
+        $this->tags[$key] = $value;
+    }
+
+    public function end(): void
+    {
+        $this->end = microtime(true);
+    }
+}
+
+$cases = [
+    'a span in plain PHP, with 3 tags, neither encoded nor masked' => function (int $calls) {
+        for ($i = 0; $i < $calls; $i++) {
+            $span = new PlainSpan('authorize');
+            $span->tag('payment.scheme', 'visa');
+            $span->tag('amount', $i);
+            $span->tag('currency', 'EUR');
+            $span->end();
+        }
+    },
+];
+if (extension_loaded('spanmill')) {
+    $cases += [
+        'Tracer::start() with 3 tags, end()' => function (int $calls) {
+            for ($i = 0; $i < $calls; $i++) {
+                Spanmill\Tracer::start('authorize', ['payment.scheme' => 'visa', 'amount' => $i, 'currency' => 'EUR'])->end();
+            }
+        },
+        'Provider::call() with 3 tags, ok()' => function (int $calls) {
+            for ($i = 0; $i < $calls; $i++) {
+                Spanmill\Provider::call('acme-bank', 'authorize', ['payment.scheme' => 'visa', 'amount' => $i, 'currency' => 'EUR'])->ok();
+            }
+        },
+        'Provider::verdict()' => function (int $calls) {
+            for ($i = 0; $i < $calls; $i++) {
+                Spanmill\Provider::verdict('acme-bank');
+            }
+        },
+    ];
+}
+foreach ($cases as $name => $work) {
+    printf("%-64s %7.0f ns\n", $name, cost($work));
+}

@@ -64,7 +64,7 @@ fn each_situation_has_its_answer() {
 
 #[test]
 #[ignore = "many days: tests/soak/detection"]
-fn days_without_incident_are_quiet() {
+fn soak_days_without_incident_are_quiet() {
     let days = trials(20);
     let mut wrong = Vec::new();
     for row in calm::ROWS.iter().filter(|row| is_chosen(row.name)) {

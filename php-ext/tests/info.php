@@ -1,0 +1,4 @@
+<?php
+Spanmill\Tracer::start('one')->end();
+(new ReflectionExtension('spanmill'))->info();
+?>

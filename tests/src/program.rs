@@ -1,10 +1,12 @@
 //! A child process whose output is kept in a file.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use std::{fs, thread};
 
@@ -107,8 +109,15 @@ pub fn found(name: &str) -> bool {
     std::env::split_paths(&path).any(|folder| folder.join(name).is_file())
 }
 
-/// An address of the loopback that nobody listens on just now.
+/// An address of the loopback that nobody listens on just now, and that this process has not been given before:
+/// who got it may not listen yet.
 pub fn free_address() -> SocketAddr {
-    let socket = TcpListener::bind("127.0.0.1:0").expect("the loopback has a free port");
-    socket.local_addr().expect("a bound socket has an address")
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    loop {
+        let socket = TcpListener::bind("127.0.0.1:0").expect("the loopback has a free port");
+        let address = socket.local_addr().expect("a bound socket has an address");
+        if GIVEN.lock().unwrap_or_else(PoisonError::into_inner).insert(address.port()) {
+            return address;
+        }
+    }
 }

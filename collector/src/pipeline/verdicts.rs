@@ -118,7 +118,7 @@ impl Surroundings for Told {
             let _ = self.alerts.send(Arc::new(alert.clone()));
             drop(self.store.put_alert(stored(alert)));
             if !alert.grouped {
-                self.notifier.tell(&self.notice(alert));
+                self.notifier.tell(&notice(alert, self.cards.of(&alert.provider).unwrap_or_default()));
             }
             let state = if alert.resolved_unix_ns.is_some() { "is over" } else { "fires" };
             tracing::info!(
@@ -176,31 +176,31 @@ impl Told {
             }
         }
     }
+}
 
-    fn notice(&self, alert: &Alert) -> Notice {
-        let card = self.cards.of(&alert.provider).unwrap_or_default();
-        Notice {
-            id: alert.id.clone(),
-            provider: alert.provider.to_string(),
-            kind: match alert.scope {
-                Scope::OurSide => "our_side".to_owned(),
-                _ => name(alert).to_owned(),
-            },
-            scope: alert.scope.to_string(),
-            severity: match alert.severity {
-                Severity::Page => notify::Severity::Page,
-                Severity::Info => notify::Severity::Info,
-            },
-            started_unix_ns: alert.started_unix_ns,
-            detected_unix_ns: alert.detected_unix_ns,
-            resolved_unix_ns: alert.resolved_unix_ns,
-            evidence: alert.evidence.clone(),
-            exemplars: alert.exemplars.iter().map(hex).collect(),
-            providers: Vec::new(),
-            owner: card.owner,
-            runbook: card.runbook,
-            status_page: card.status_page,
-        }
+/// An alert as people are told of it.
+fn notice(alert: &Alert, card: Card) -> Notice {
+    Notice {
+        id: alert.id.clone(),
+        provider: alert.provider.to_string(),
+        kind: match alert.scope {
+            Scope::OurSide => "our_side".to_owned(),
+            _ => name(alert).to_owned(),
+        },
+        scope: alert.scope.to_string(),
+        severity: match alert.severity {
+            Severity::Page => notify::Severity::Page,
+            Severity::Info => notify::Severity::Info,
+        },
+        started_unix_ns: alert.started_unix_ns,
+        detected_unix_ns: alert.detected_unix_ns,
+        resolved_unix_ns: alert.resolved_unix_ns,
+        evidence: alert.evidence.clone(),
+        exemplars: alert.exemplars.iter().map(hex).collect(),
+        providers: alert.providers.iter().map(ToString::to_string).collect(),
+        owner: card.owner,
+        runbook: card.runbook,
+        status_page: card.status_page,
     }
 }
 
@@ -308,5 +308,36 @@ fn number(verdict: Verdict) -> spanmill_proto::v1::Verdict {
         Verdict::Silent => Number::Silent,
         Verdict::Learning => Number::Learning,
         Verdict::Unknown => Number::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::Kind;
+
+    #[test]
+    fn a_notice_about_our_side_lists_the_providers() {
+        let alert = Alert {
+            id: "01".to_owned(),
+            provider: "*".into(),
+            kind: Kind::Hung,
+            scope: Scope::OurSide,
+            started_unix_ns: 1,
+            detected_unix_ns: 2,
+            resolved_unix_ns: None,
+            evidence: "2 providers at once".to_owned(),
+            exemplars: vec![[0xab; 16]],
+            providers: vec!["bank".into(), "shop".into()],
+            severity: Severity::Page,
+            muted: false,
+            grouped: false,
+        };
+        let notice = notice(&alert, Card::default());
+        assert_eq!(
+            (notice.kind.as_str(), &notice.providers[..]),
+            ("our_side", &["bank".to_owned(), "shop".to_owned()][..])
+        );
+        assert_eq!(notice.exemplars, ["ab".repeat(16)]);
     }
 }

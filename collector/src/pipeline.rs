@@ -93,13 +93,13 @@ impl Pipeline {
         let dir = journal_dir.display().to_string();
         let journal = journal::start(config.journal, clock.clone(), Arc::clone(&outcomes))
             .map_err(|cause| StartError::Journal { dir, cause })?;
-        let (opened, restored) = store::open(&config.store, &journal, clock)?;
-        let cards = Arc::new(verdicts::cards(&config.rollup.registry));
+        let (mut opened, restored) = store::open(&config.store, &journal, clock)?;
+        let saved = verdicts::saved(opened.take_baselines());
+        let cards = verdicts::Cards::new(&config.rollup.registry);
         let rollup = rollup::start(config.rollup, &journal, clock.clone(), Some(restored));
         let store = store::start(opened, store::Live::new(&rollup, &journal))?;
-        let reload = reloading(&masking, &rollup, again);
         let is_muted = {
-            let (cards, store) = (Arc::clone(&cards), store.clone());
+            let (cards, store) = (cards.clone(), store.clone());
             Box::new(move |provider: &str| verdicts::is_muted(&cards, &store, provider))
         };
         let notifier = notify::start(config.notify, clock.clone(), is_muted)?;
@@ -109,12 +109,20 @@ impl Pipeline {
             rollup: rollup.clone(),
             store: store.clone(),
             notifier: notifier.clone(),
-            cards,
+            cards: cards.clone(),
+            saved: Mutex::new(saved),
             firing: Mutex::default(),
             alerts: alerts.clone(),
             verdicts,
         };
         let detector = detect::start(config.detect, told, clock.clone())?;
+        let changing = Changing {
+            masking: masking.clone(),
+            rollup: rollup.clone(),
+            cards,
+            detector: detector.settings(),
+        };
+        let reload = reloading(changing, again);
         let board = board::start(config.board, watched.clone())?;
         let names: Vec<_> = config.forward.iter().map(|config| config.name.as_str()).collect();
         forward::tell_of_absent(&journal_dir, &names, &journal);
@@ -206,20 +214,30 @@ impl Pipeline {
     }
 }
 
-/// Registry and masking rules can be had anew while the daemon runs. The whole file is checked before any of it
-/// is taken, so a bad one changes nothing.
+/// What follows the configuration while the daemon runs.
+struct Changing {
+    masking: Masking,
+    rollup: Rollup,
+    cards: verdicts::Cards,
+    detector: detect::Settings,
+}
+
+/// Registry, masking rules and the detector's settings can be had anew while the daemon runs. The whole file is
+/// checked before any of it is taken, so a bad one changes nothing.
 fn reloading(
-    masking: &Masking,
-    rollup: &Rollup,
+    changing: Changing,
     again: impl Fn() -> Result<Config, config::Error> + Send + Sync + 'static,
 ) -> Reload {
-    let (masking, rollup) = (masking.clone(), rollup.clone());
     Reload::new(move || match again() {
         Ok(config) => {
             let providers = config.rollup.registry.providers.len();
-            masking.reload(config.mask);
-            rollup.reload(config.rollup.registry);
-            tracing::info!("reloaded {providers} providers and the masking rules; all else takes a restart");
+            changing.masking.reload(config.mask);
+            changing.cards.reload(&config.rollup.registry);
+            changing.rollup.reload(config.rollup.registry);
+            changing.detector.reload(config.detect);
+            tracing::info!(
+                "reloaded {providers} providers, the masking rules and [detect]; all else takes a restart"
+            );
             Ok(())
         }
         Err(error) => {
@@ -301,6 +319,8 @@ impl Path {
     }
 }
 
+#[cfg(test)]
+mod baseline_tests;
 #[cfg(test)]
 mod keep_tests;
 #[cfg(test)]

@@ -137,6 +137,8 @@ pub struct Alert {
     pub evidence: String,
     /// Trace ids, at most five.
     pub exemplars: Vec<[u8; 16]>,
+    /// Whom an alert about our side stands for, by their alarms; else empty.
+    pub providers: Vec<Arc<str>>,
     pub severity: Severity,
     /// Nobody is to be told: the provider is muted, or a maintenance goes on.
     pub muted: bool,

@@ -13,7 +13,7 @@ use super::save::Remembered;
 use crate::rollup::{Name, Names, Observed, Open};
 
 /// Providers judged at most: the roll-up shows no more than `providers_max`, and those are 512 by default.
-const PROVIDERS_MAX: usize = 10_001;
+pub const PROVIDERS_MAX: usize = 10_001;
 /// How often calls that nobody speaks of any more are given up.
 const PURGE_S: u64 = 60;
 
@@ -83,6 +83,14 @@ impl Detector {
         provider.settings.mute || is_for_now()
     }
 
+    /// Other settings hold from now on. What is known and what fires stays.
+    pub fn set(&mut self, config: Config, names: &dyn Names) {
+        for provider in &mut self.providers {
+            provider.set(&names.text(provider.name), &config);
+        }
+        self.config = config;
+    }
+
     /// The process starts anew with what it had learned: no call is known to be open.
     pub fn restart(&mut self) {
         self.open.clear();
@@ -134,6 +142,7 @@ impl Detector {
                 provider.settings.timeout.is_some_and(|timeout| u128::from(age_ns) > timeout.as_nanos());
             provider.open.past_timeout += u32::from(is_past);
             let Some(open) = self.open.list(call, now_unix_ns) else { continue };
+            provider.recall_operation(call.labels.operation, names);
             let Some(limits) = provider.limits(call.labels.operation) else { continue };
             let delay_ns = provider.delay.delay_ns;
             for (channel, limit_ns) in [(SLOW, limits.slow_ns), (TAIL, limits.tail_ns)] {

@@ -10,16 +10,21 @@ impl Provider {
     /// Why it is `kind`, as of now.
     pub fn sentence(&self, kind: Kind, rule: Option<Rule>, now_s: u64) -> String {
         let since_s = now_s.saturating_sub(WINDOW_S / 2);
-        let calls = self.recent.since(since_s).calls;
         let what = match (rule, kind) {
+            // It counts over a window of its own, and says how many.
             (Some(rule), _) => of_rule(rule),
-            (None, Kind::Hung) => self.hung(since_s),
-            (None, Kind::Failing) => self.failing(),
-            (None, _) => self.slow(since_s),
+            (None, kind) => {
+                let what = match kind {
+                    Kind::Hung => self.hung(since_s),
+                    Kind::Failing => self.failing(),
+                    _ => self.slow(since_s),
+                };
+                format!("{what}, {} calls", self.recent.since(since_s).calls)
+            }
         };
         let (bad, all) = self.recent.hosts(since_s);
         let hosts = if all > 0 { format!(", {bad} of {all} hosts") } else { String::new() };
-        format!("{what}, {calls} calls{hosts}")
+        format!("{what}{hosts}")
     }
 
     fn slow(&self, since_s: u64) -> String {
@@ -84,9 +89,11 @@ impl Provider {
 fn of_rule(rule: Rule) -> String {
     match rule {
         Rule::P95 { limit_s, over, calls } => {
-            format!("p95 above {}: {over} of {calls} calls took longer", seconds(limit_s))
+            format!("p95 above {}: {over} of {calls} calls of the last minute took longer", seconds(limit_s))
         }
-        Rule::FailureRatio { failed, calls } => format!("{failed} of {calls} calls failed"),
+        Rule::FailureRatio { failed, calls } => {
+            format!("{failed} of {calls} calls of the last minute failed")
+        }
         Rule::PastTimeout { past, open } => format!("{past} of {open} open calls are past the timeout"),
         Rule::Run { failures, seconds } => {
             format!("{failures} failures in a row over {seconds} s, no success")
@@ -108,5 +115,27 @@ fn percent(share: f64) -> String {
     match share * 100.0 {
         share if share < 1.0 => format!("{share:.1} %"),
         share => format!("{share:.0} %"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::detect::simulated::{SECOND, Texts, call};
+    use crate::detect::{Change, Config, Detector};
+    use crate::rollup::Observed;
+    use crate::rollup::outcome::Outcome;
+
+    #[test]
+    fn a_limit_that_holds_says_one_number_of_calls_and_of_which_time() {
+        let mut detector = Detector::new(Config::default());
+        let changes = (1_000..1_060u64).flat_map(|second| {
+            let outcome = |number| if number % 2 == 0 { Outcome::Failed } else { Outcome::Ok };
+            let finished = (0..10).map(|number| call(second, number, 100.0, outcome(number))).collect();
+            detector.tick((second + 1) * SECOND, &Observed { finished, ..Observed::default() }, &Texts)
+        });
+        let changes: Vec<Change> = changes.collect();
+        let evidence = &changes.first().expect("half of all calls fail").alert().evidence;
+        assert_eq!(evidence.matches(" calls").count(), 1, "{evidence}");
+        assert!(evidence.contains("calls of the last minute failed, 5 of 5 hosts"), "{evidence}");
     }
 }

@@ -1,5 +1,7 @@
 //! Many at once are not many incidents: one of ours, between us and all of them.
 
+use std::sync::Arc;
+
 use super::alert::{Alert, Change, Kind, Scope, Severity, ulid};
 use super::channel::{FAILED, SLOW, TAIL};
 use super::cusum::FIRES_AT;
@@ -76,7 +78,7 @@ impl Group {
         let mut started_unix_ns = now_unix_ns;
         for provider in providers.iter_mut().filter(|one| fired_lately(one, now_s)) {
             let Some(firing) = &mut provider.firing else { continue };
-            names.push(firing.alert.provider.to_string());
+            names.push(Arc::clone(&firing.alert.provider));
             kinds.push(firing.alert.kind);
             exemplars.extend(firing.alert.exemplars.first().copied());
             started_unix_ns = started_unix_ns.min(firing.alert.started_unix_ns);
@@ -102,6 +104,7 @@ impl Group {
                 names.join(", ")
             ),
             exemplars,
+            providers: names,
             severity: Severity::Page,
             muted: false,
             grouped: false,
@@ -152,4 +155,40 @@ fn is_rising(provider: &Provider) -> bool {
 fn most_common(kinds: &[Kind]) -> Kind {
     let count = |kind: &Kind| kinds.iter().filter(|other| *other == kind).count();
     kinds.iter().copied().max_by_key(count).unwrap_or(Kind::Hung)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::detect::simulated::{SECOND, Texts, call};
+    use crate::detect::{Alert, Change, Config, Detector, Scope};
+    use crate::rollup::outcome::Outcome;
+    use crate::rollup::{Finished, Name, Observed};
+
+    /// Six providers, of which all fail from the 400th second on.
+    fn our_side() -> Alert {
+        let mut detector = Detector::new(Config::default());
+        let mut of_all = |second: u64, outcome: Outcome| {
+            let one = |number: u64| {
+                let mut call = call(second, number, 100.0, outcome);
+                call.labels.provider = Name(100 + (number % 6) as u32);
+                call
+            };
+            let finished: Vec<Finished> = (0..30).map(one).collect();
+            detector.tick((second + 1) * SECOND, &Observed { finished, ..Observed::default() }, &Texts)
+        };
+        let calm: Vec<Change> = (1_000..1_400).flat_map(|second| of_all(second, Outcome::Ok)).collect();
+        assert_eq!(calm, []);
+        let told = (1_400..1_440).flat_map(|second| of_all(second, Outcome::Connect));
+        let alerts: Vec<Alert> = told.map(|change| change.alert().clone()).collect();
+        let [alert] = &alerts[..] else { panic!("one alert, not {alerts:?}") };
+        alert.clone()
+    }
+
+    #[test]
+    fn an_alert_about_our_side_names_those_that_it_stands_for() {
+        let alert = our_side();
+        assert_eq!((&*alert.provider, &alert.scope), ("*", &Scope::OurSide));
+        assert!(alert.providers.len() >= 5, "{alert:?}");
+        assert!(alert.providers.iter().all(|name| alert.evidence.contains(&**name)), "{alert:?}");
+    }
 }

@@ -214,6 +214,7 @@ impl Provider {
             resolved_unix_ns: None,
             evidence: String::new(),
             exemplars: self.recent.exemplars(started_s),
+            providers: Vec::new(),
             muted: present.is_muted,
             grouped: false,
         };
@@ -357,6 +358,7 @@ impl Provider {
             resolved_unix_ns: None,
             evidence,
             exemplars: Vec::new(),
+            providers: Vec::new(),
             severity: Severity::Page,
             muted: present.is_muted,
             grouped: false,

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use super::alert::Change;
 use super::config::Config;
 use super::detector::Detector;
+use super::save::Saved;
 use super::standing::Standing;
 use crate::clock::Clock;
 use crate::rollup::{Names, Observed};
@@ -19,6 +20,9 @@ use crate::rollup::{Names, Observed};
 const AFTER: Duration = Duration::from_millis(50);
 /// Longest sleep, so that a stop is not waited for.
 const REST_MAX: Duration = Duration::from_millis(250);
+
+/// Every baseline is saved once in as many seconds, a part of them in each: what a crash may cost.
+const SAVE_S: u64 = 60;
 
 /// Where calls come from, and who has to know what was decided.
 pub trait Surroundings: Send + 'static {
@@ -33,15 +37,35 @@ pub trait Surroundings: Send + 'static {
     fn standing(&self, standings: &Arc<Vec<Standing>>);
     /// Alerts that began, changed or ended, as soon as that was decided.
     fn changed(&self, changes: &[Change]);
+    /// The baselines of before the start; asked once.
+    fn saved(&self) -> Vec<Saved>;
+    /// Keeps baselines for the next start, without waiting for the disk.
+    fn save(&self, baselines: Vec<Saved>);
 }
 
 /// All providers, as of the last second.
 pub type Standings = watch::Receiver<Arc<Vec<Standing>>>;
 
+/// Gives the running detector other settings.
+#[derive(Debug, Clone, Default)]
+pub struct Settings(Arc<Mutex<Option<Config>>>);
+
+impl Settings {
+    /// From the next second on.
+    pub fn reload(&self, config: Config) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(config);
+    }
+
+    fn take(&self) -> Option<Config> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
 /// The running stage.
 #[derive(Debug)]
 pub struct Live {
     standings: Standings,
+    settings: Settings,
     stops: Arc<AtomicBool>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -50,16 +74,27 @@ pub struct Live {
 pub fn start(config: Config, surroundings: impl Surroundings, clock: Clock) -> io::Result<Live> {
     let (standings, receiver) = watch::channel(Arc::default());
     let stops = Arc::new(AtomicBool::new(false));
+    let settings = Settings::default();
+    let judge = Judge {
+        detector: Detector::new(config),
+        surroundings,
+        standings,
+        settings: settings.clone(),
+        told_s: 0,
+    };
     let of_thread = Arc::clone(&stops);
-    let thread = thread::Builder::new()
-        .name("detect".to_owned())
-        .spawn(move || run(Detector::new(config), &surroundings, &clock, &standings, &of_thread))?;
-    Ok(Live { standings: receiver, stops, thread: Mutex::new(Some(thread)) })
+    let thread =
+        thread::Builder::new().name("detect".to_owned()).spawn(move || judge.run(&clock, &of_thread))?;
+    Ok(Live { standings: receiver, settings, stops, thread: Mutex::new(Some(thread)) })
 }
 
 impl Live {
     pub fn standings(&self) -> Standings {
         self.standings.clone()
+    }
+
+    pub fn settings(&self) -> Settings {
+        self.settings.clone()
     }
 
     pub async fn stop(&self) {
@@ -73,43 +108,72 @@ impl Live {
     }
 }
 
-fn run(
-    mut detector: Detector,
-    surroundings: &impl Surroundings,
-    clock: &Clock,
-    standings: &watch::Sender<Arc<Vec<Standing>>>,
-    stops: &AtomicBool,
-) {
-    let mut told_s = 0;
-    while !stops.load(Ordering::Acquire) {
-        let now_ns = clock.unix_ns();
-        let now_s = now_ns.saturating_sub(AFTER.as_nanos() as u64) / 1_000_000_000;
-        // A clock that was set back is waited for.
-        if now_s > told_s && surroundings.is_ready() {
-            told_s = now_s;
-            second(&mut detector, surroundings, now_s * 1_000_000_000, standings);
-        }
-        thread::park_timeout(rest(clock.unix_ns()));
-    }
+/// What the thread works with.
+struct Judge<S> {
+    detector: Detector,
+    surroundings: S,
+    standings: watch::Sender<Arc<Vec<Standing>>>,
+    settings: Settings,
+    /// The second that was judged last.
+    told_s: u64,
 }
 
-/// One second: calls in, changes out.
-fn second(
-    detector: &mut Detector,
-    surroundings: &impl Surroundings,
-    now_ns: u64,
-    standings: &watch::Sender<Arc<Vec<Standing>>>,
-) {
-    let mut changes = detector.tick(now_ns, &surroundings.observed(), surroundings.names());
-    for change in &mut changes {
-        let alert = change.alert_mut();
-        alert.muted |= surroundings.is_muted(&alert.provider);
+impl<S: Surroundings> Judge<S> {
+    fn run(mut self, clock: &Clock, stops: &AtomicBool) {
+        self.restore();
+        while !stops.load(Ordering::Acquire) {
+            let now_ns = clock.unix_ns();
+            let now_s = now_ns.saturating_sub(AFTER.as_nanos() as u64) / 1_000_000_000;
+            // A clock that was set back is waited for.
+            if now_s > self.told_s && self.surroundings.is_ready() {
+                self.told_s = now_s;
+                self.second(now_s);
+            }
+            thread::park_timeout(rest(clock.unix_ns()));
+        }
+        self.surroundings.save(self.detector.save(self.surroundings.names()));
     }
-    let all = Arc::new(detector.standings(now_ns, surroundings.names()));
-    surroundings.standing(&all);
-    standings.send_replace(all);
-    if !changes.is_empty() {
-        surroundings.changed(&changes);
+
+    /// What is normal is known from the first call on.
+    fn restore(&mut self) {
+        let saved = self.surroundings.saved();
+        let mut restored = 0;
+        for one in &saved {
+            match self.detector.restore(one) {
+                Ok(()) => restored += 1,
+                Err(cause) => {
+                    tracing::warn!("the saved baseline of {} is learned anew: {cause}", one.provider)
+                }
+            }
+        }
+        if restored > 0 {
+            tracing::info!("what is normal is known of {restored} providers");
+        }
+    }
+
+    /// One second: calls in, changes out.
+    fn second(&mut self, now_s: u64) {
+        let (now_ns, surroundings) = (now_s * 1_000_000_000, &self.surroundings);
+        if let Some(config) = self.settings.take() {
+            self.detector.set(config, surroundings.names());
+        }
+        let mut changes = self.detector.tick(now_ns, &surroundings.observed(), surroundings.names());
+        for change in &mut changes {
+            let alert = change.alert_mut();
+            alert.muted |= surroundings.is_muted(&alert.provider);
+        }
+        let all = Arc::new(self.detector.standings(now_ns, surroundings.names()));
+        surroundings.standing(&all);
+        self.standings.send_replace(all);
+        if !changes.is_empty() {
+            surroundings.changed(&changes);
+        }
+        // After the verdicts: they are what is waited for.
+        let part = (now_s % SAVE_S) as usize;
+        let baselines = self.detector.save_part(part, SAVE_S as usize, surroundings.names());
+        if !baselines.is_empty() {
+            surroundings.save(baselines);
+        }
     }
 }
 

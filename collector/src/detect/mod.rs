@@ -32,7 +32,7 @@ mod save;
 mod scope;
 mod silence;
 #[cfg(test)]
-mod simulated;
+pub mod simulated;
 mod slots;
 mod sources;
 mod spread;
@@ -43,7 +43,7 @@ mod week;
 pub use alert::{Alert, Change, Kind, Scope, Severity, Verdict};
 pub use config::{Config, Limits, Provider as ProviderConfig, Sensitivity};
 pub use detector::Detector;
-pub use live::{Live, Standings, Surroundings, start};
-pub use save::{NotRestored, Saved};
+pub use live::{Live, Settings, Standings, Surroundings, start};
+pub use save::{NotRestored, Saved, VERSION as SAVED_VERSION};
 pub use silence::{Silence, Wrong as WrongSilence};
 pub use standing::{AgeLimits, Baseline, Meter, Standing};

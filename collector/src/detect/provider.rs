@@ -25,7 +25,7 @@ use crate::rollup::outcome::Outcome;
 use crate::rollup::{Finished, Labels, Name};
 
 /// Operations with a baseline of their own; the roll-up names no more than `operations_max` and `_other`.
-const OPERATIONS_MAX: usize = 1_001;
+pub const OPERATIONS_MAX: usize = 1_001;
 
 /// The tests of the three channels, while the provider is armed.
 pub type Tests = PerChannel<Test>;
@@ -143,6 +143,17 @@ impl Provider {
         }
     }
 
+    /// Other settings hold from now on.
+    pub fn set(&mut self, text: &str, config: &Config) {
+        self.settings = config.of(text);
+        self.statics.set(config.limits);
+        if self.min_ratio != config.min_ratio {
+            self.min_ratio = config.min_ratio;
+            self.operations.iter_mut().for_each(|operation| operation.find_limits(config.min_ratio));
+        }
+        self.find_tests();
+    }
+
     pub fn clip(&self) -> f64 {
         self.settings.sensitivity.unwrap_or_default().clip()
     }
@@ -152,7 +163,7 @@ impl Provider {
     }
 
     /// The place of an operation; a new one is added while there is room.
-    fn operation(&mut self, name: Name) -> usize {
+    pub fn operation(&mut self, name: Name) -> usize {
         if let Some(at) = self.operations.iter().position(|operation| operation.name == name) {
             return at;
         }

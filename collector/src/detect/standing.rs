@@ -109,7 +109,8 @@ impl Provider {
     fn baseline(&self) -> Option<Baseline> {
         self.is_armed().then(|| {
             let mut all = Histogram::default();
-            self.operations.iter().for_each(|operation| all.merge(&operation.learned.durations));
+            let seen = self.operations.iter().map(|operation| &operation.learned);
+            seen.chain(self.remembered.values()).for_each(|learned| all.merge(&learned.durations));
             let [p95_ns] = all.quantiles([0.95]);
             Baseline {
                 p95_ns: p95_ns as u64,

@@ -76,6 +76,19 @@ impl Statics {
         Statics { limits, limit_ns, ring: vec![Second::default(); RING], run: 0, run_since_s: 0 }
     }
 
+    /// Other limits hold from now on; once the baseline is known, the one of p95 follows it, see [`Self::learn`].
+    pub fn set(&mut self, limits: Limits) {
+        if limits.p95 != self.limits.p95 {
+            self.ring.fill(Second::default());
+        }
+        *self = Statics {
+            ring: std::mem::take(&mut self.ring),
+            run: self.run,
+            run_since_s: self.run_since_s,
+            ..Statics::new(limits)
+        };
+    }
+
     /// The baseline is known: p95 has to be three times as long as usual.
     pub fn learn(&mut self, p95_ns: f64) {
         let before_ns = self.limit_ns;

@@ -28,6 +28,15 @@ fn path(dir: &tempfile::TempDir, clock: &Clock) -> Path {
     Path { masking, journal, rollup, standings, outcomes }
 }
 
+fn changing(path: &Path) -> Changing {
+    Changing {
+        masking: path.masking.clone(),
+        rollup: path.rollup.clone(),
+        cards: verdicts::Cards::default(),
+        detector: detect::Settings::default(),
+    }
+}
+
 fn batch(seed: u64) -> ReceivedBatch {
     let body = payload::request(&mut Random::new(seed), 10, NOW).into();
     ReceivedBatch { body, transport: Transport::Grpc, received_unix_ns: NOW, hops: 0, origin: None }
@@ -53,6 +62,7 @@ fn of_json(json: &str) -> ReceivedBatch {
 
 const FIRST: &str = "[[provider]]\nname = \"bank\"\nhosts = [\"*.bank.example\"]\n";
 const SECOND: &str = "[[provider]]\nname = \"house-bank\"\nhosts = [\"*.bank.example\"]\n\
+    aliases = [\"house\"]\nowner = \"treasury\"\nmute = true\n\
     [[mask.rule]]\nname = \"order\"\npattern = \"ORDER-[0-9]+\"\n";
 const BAD: [&str; 4] = [
     "[[provider]]\nname = \"Big Bank\"\n",
@@ -77,9 +87,10 @@ async fn a_thousand_bad_reloads_under_load_change_nothing_and_drop_nothing() {
     let (again, own_dir) = (Arc::clone(&turn), dir.path().to_owned());
     let good = Arc::new(std::sync::Mutex::new(FIRST));
     let text = Arc::clone(&good);
-    let reload = reloading(&path.masking, &rollup, move || {
-        read(again.load(Ordering::Relaxed), &own_dir, *text.lock().unwrap())
-    });
+    let changing = changing(&path);
+    let cards = changing.cards.clone();
+    let reload =
+        reloading(changing, move || read(again.load(Ordering::Relaxed), &own_dir, *text.lock().unwrap()));
 
     let load = async {
         for seed in 0..200 {
@@ -98,12 +109,20 @@ async fn a_thousand_bad_reloads_under_load_change_nothing_and_drop_nothing() {
     tokio::join!(load, reloads);
     assert_eq!(path.outcomes.received_total(), 200 * 11);
     assert_eq!(last_order(&path), "ORDER-77");
+    assert!(cards.of("other").is_none() && cards.of("house-bank").is_none());
     wait_until(|| count(&rollup, "bank") == 200).await;
 
     // A good one holds from the next batch on.
     *good.lock().unwrap() = SECOND;
     turn.store(4, Ordering::Relaxed);
     reload.now().unwrap();
+    let card = cards.of("house-bank").expect("it is known to people, too");
+    assert_eq!(
+        (card.owner.as_deref(), card.mute, &card.aliases[..]),
+        (Some("treasury"), true, &["house".to_owned()][..])
+    );
+    let elsewhere = cards.of("house-bank@staging").expect("it is of the same people");
+    assert!(elsewhere.owner.is_some() && elsewhere.aliases.is_empty(), "a board has one place for each name");
     path.accept(order()).await.unwrap();
     assert_ne!(last_order(&path), "ORDER-77");
     wait_until(|| count(&rollup, "house-bank") == 1).await;

@@ -1,12 +1,12 @@
 //! Between the detector and all who have to know: the store, the notifiers, the page's event stream, the boards.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use spanmill_proto::v1::{AgeLimits, ProviderVerdict, ScopeKind};
 use tokio::sync::{broadcast, watch};
 
-use crate::detect::{Alert, Change, Scope, Severity, Standing, Surroundings, Verdict};
+use crate::detect::{self, Alert, Change, Saved, Scope, Severity, Standing, Surroundings, Verdict};
 use crate::notify::{self, Notice, Notifier};
 use crate::receive::{OpenCall, Target};
 use crate::rollup::{Figures, Names, Observed, Rollup, registry};
@@ -15,17 +15,37 @@ use crate::store::{self, Store};
 /// What a `[[provider]]` table says to people and to applications.
 #[derive(Debug, Clone, Default)]
 pub struct Card {
-    aliases: Vec<String>,
-    owner: Option<String>,
+    pub aliases: Vec<String>,
+    pub owner: Option<String>,
     runbook: Option<String>,
     status_page: Option<String>,
-    mute: bool,
+    pub mute: bool,
 }
 
-/// By the name of the provider.
-pub type Cards = HashMap<String, Card>;
+/// Those of all providers, by name. Cheap to clone; a reload replaces what every clone has.
+#[derive(Debug, Clone, Default)]
+pub struct Cards(Arc<RwLock<HashMap<String, Card>>>);
 
-pub fn cards(registry: &registry::Config) -> Cards {
+impl Cards {
+    pub fn new(registry: &registry::Config) -> Cards {
+        Cards(Arc::new(RwLock::new(read(registry))))
+    }
+
+    pub fn reload(&self, registry: &registry::Config) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = read(registry);
+    }
+
+    /// `name@environment` has the card of `name`, but no alias: those mean production.
+    pub fn of(&self, provider: &str) -> Option<Card> {
+        let cards = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        match provider.split_once('@') {
+            Some((base, _)) => cards.get(base).map(|card| Card { aliases: Vec::new(), ..card.clone() }),
+            None => cards.get(provider).cloned(),
+        }
+    }
+}
+
+fn read(registry: &registry::Config) -> HashMap<String, Card> {
     let card = |one: &registry::Provider| Card {
         aliases: one.aliases.clone(),
         owner: one.owner.clone(),
@@ -38,7 +58,7 @@ pub fn cards(registry: &registry::Config) -> Cards {
 
 /// Whether people or the configuration want to hear nothing of a provider now.
 pub fn is_muted(cards: &Cards, store: &Store, provider: &str) -> bool {
-    cards.get(provider).is_some_and(|card| card.mute) || store.is_muted(provider)
+    cards.of(provider).is_some_and(|card| card.mute) || store.is_muted(provider)
 }
 
 /// A detector that starts knows of no alert of before. What it has not found again by then is over.
@@ -49,7 +69,9 @@ pub struct Told {
     pub rollup: Rollup,
     pub store: Store,
     pub notifier: Notifier,
-    pub cards: Arc<Cards>,
+    pub cards: Cards,
+    /// Baselines of before the start, until the detector has them.
+    pub saved: Mutex<Vec<Saved>>,
     /// Ids of the alerts that fire, and the seconds since the start.
     pub firing: Mutex<(HashSet<String>, u32)>,
     /// To the page.
@@ -81,8 +103,8 @@ impl Surroundings for Told {
         let figures: HashMap<&str, &Figures> =
             board.providers.iter().map(|figures| (figures.name.as_str(), figures)).collect();
         let verdicts = standings.iter().map(|standing| {
-            let card = self.cards.get(&*standing.provider);
-            verdict(standing, figures.get(&*standing.provider).copied(), card, &self.rollup)
+            let card = self.cards.of(&standing.provider);
+            verdict(standing, figures.get(&*standing.provider).copied(), card.as_ref(), &self.rollup)
         });
         self.verdicts.send_replace(Arc::new(verdicts.collect()));
         self.end_what_was_forgotten();
@@ -96,7 +118,7 @@ impl Surroundings for Told {
             let _ = self.alerts.send(Arc::new(alert.clone()));
             drop(self.store.put_alert(stored(alert)));
             if !alert.grouped {
-                self.notifier.tell(&self.notice(alert));
+                self.notifier.tell(&notice(alert, self.cards.of(&alert.provider).unwrap_or_default()));
             }
             let state = if alert.resolved_unix_ns.is_some() { "is over" } else { "fires" };
             tracing::info!(
@@ -108,6 +130,31 @@ impl Surroundings for Told {
             );
         }
     }
+
+    fn saved(&self) -> Vec<Saved> {
+        std::mem::take(&mut self.saved.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn save(&self, baselines: Vec<Saved>) {
+        // The store counts and logs what it can't write, and the next minute brings it again.
+        drop(self.store.put_baselines(kept(baselines)));
+    }
+}
+
+/// What the store keeps for the detector.
+pub fn kept(baselines: Vec<Saved>) -> Vec<store::detector::Baseline> {
+    let one = |saved: Saved| store::detector::Baseline {
+        provider: saved.provider.to_string(),
+        version: detect::SAVED_VERSION,
+        body: saved.bytes,
+    };
+    baselines.into_iter().map(one).collect()
+}
+
+/// What the store has kept for the detector.
+pub fn saved(baselines: Vec<store::detector::Baseline>) -> Vec<Saved> {
+    let one = |kept: store::detector::Baseline| Saved { provider: kept.provider.into(), bytes: kept.body };
+    baselines.into_iter().map(one).collect()
 }
 
 impl Told {
@@ -129,31 +176,31 @@ impl Told {
             }
         }
     }
+}
 
-    fn notice(&self, alert: &Alert) -> Notice {
-        let card = self.cards.get(&*alert.provider).cloned().unwrap_or_default();
-        Notice {
-            id: alert.id.clone(),
-            provider: alert.provider.to_string(),
-            kind: match alert.scope {
-                Scope::OurSide => "our_side".to_owned(),
-                _ => name(alert).to_owned(),
-            },
-            scope: alert.scope.to_string(),
-            severity: match alert.severity {
-                Severity::Page => notify::Severity::Page,
-                Severity::Info => notify::Severity::Info,
-            },
-            started_unix_ns: alert.started_unix_ns,
-            detected_unix_ns: alert.detected_unix_ns,
-            resolved_unix_ns: alert.resolved_unix_ns,
-            evidence: alert.evidence.clone(),
-            exemplars: alert.exemplars.iter().map(hex).collect(),
-            providers: Vec::new(),
-            owner: card.owner,
-            runbook: card.runbook,
-            status_page: card.status_page,
-        }
+/// An alert as people are told of it.
+fn notice(alert: &Alert, card: Card) -> Notice {
+    Notice {
+        id: alert.id.clone(),
+        provider: alert.provider.to_string(),
+        kind: match alert.scope {
+            Scope::OurSide => "our_side".to_owned(),
+            _ => name(alert).to_owned(),
+        },
+        scope: alert.scope.to_string(),
+        severity: match alert.severity {
+            Severity::Page => notify::Severity::Page,
+            Severity::Info => notify::Severity::Info,
+        },
+        started_unix_ns: alert.started_unix_ns,
+        detected_unix_ns: alert.detected_unix_ns,
+        resolved_unix_ns: alert.resolved_unix_ns,
+        evidence: alert.evidence.clone(),
+        exemplars: alert.exemplars.iter().map(hex).collect(),
+        providers: alert.providers.iter().map(ToString::to_string).collect(),
+        owner: card.owner,
+        runbook: card.runbook,
+        status_page: card.status_page,
     }
 }
 
@@ -261,5 +308,36 @@ fn number(verdict: Verdict) -> spanmill_proto::v1::Verdict {
         Verdict::Silent => Number::Silent,
         Verdict::Learning => Number::Learning,
         Verdict::Unknown => Number::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::Kind;
+
+    #[test]
+    fn a_notice_about_our_side_lists_the_providers() {
+        let alert = Alert {
+            id: "01".to_owned(),
+            provider: "*".into(),
+            kind: Kind::Hung,
+            scope: Scope::OurSide,
+            started_unix_ns: 1,
+            detected_unix_ns: 2,
+            resolved_unix_ns: None,
+            evidence: "2 providers at once".to_owned(),
+            exemplars: vec![[0xab; 16]],
+            providers: vec!["bank".into(), "shop".into()],
+            severity: Severity::Page,
+            muted: false,
+            grouped: false,
+        };
+        let notice = notice(&alert, Card::default());
+        assert_eq!(
+            (notice.kind.as_str(), &notice.providers[..]),
+            ("our_side", &["bank".to_owned(), "shop".to_owned()][..])
+        );
+        assert_eq!(notice.exemplars, ["ab".repeat(16)]);
     }
 }

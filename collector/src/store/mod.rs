@@ -82,6 +82,7 @@ pub struct Opened {
     connection: Option<Connection>,
     windows: Windows,
     mutes: Vec<Mute>,
+    baselines: Vec<detector::Baseline>,
     set_aside: Vec<PathBuf>,
     position: Option<Position>,
     /// What is stored of windows before it is whole already.
@@ -107,8 +108,8 @@ fn open_for(
         let connection = file::open(&config.path)?;
         let mut windows = Windows::default();
         let restored = windows.restore(&connection, now_s)?;
-        let mutes = mutes::newest(&connection)?;
-        Ok((connection, windows, restored, mutes))
+        let known = (mutes::newest(&connection)?, detector::baselines(&connection)?);
+        Ok((connection, windows, restored, known))
     };
     let result = match read() {
         Err(error) if Error::is_damage(&error) => {
@@ -123,12 +124,20 @@ fn open_for(
         result => result,
     };
     let (path, clock) = (config.path.clone(), clock.clone());
-    let (connection, windows, stored, mutes) = match result {
+    let (connection, windows, stored, (mutes, baselines)) = match result {
         Err(error) if error.is_disk() => {
             tracing::error!("store: {}: {error}; beginning without it, and trying again", path.display());
-            let (windows, mutes, floor_s) = (Windows::default(), Vec::new(), now_s - now_s.min(UNSTORED_S));
-            let opened =
-                Opened { path, clock, connection: None, windows, mutes, set_aside, position: None, floor_s };
+            let opened = Opened {
+                path,
+                clock,
+                connection: None,
+                windows: Windows::default(),
+                mutes: Vec::new(),
+                baselines: Vec::new(),
+                set_aside,
+                position: None,
+                floor_s: now_s - now_s.min(UNSTORED_S),
+            };
             return Ok((opened, Restored::default()));
         }
         result => result?,
@@ -140,12 +149,21 @@ fn open_for(
         Restored { windows: changed.windows, breakdowns: changed.breakdowns, position: Some(position) }
     });
     let (connection, position) = (Some(connection), restored.position);
-    Ok((Opened { path, clock, connection, windows, mutes, set_aside, position, floor_s: 0 }, restored))
+    let opened =
+        Opened { path, clock, connection, windows, mutes, baselines, set_aside, position, floor_s: 0 };
+    Ok((opened, restored))
+}
+
+impl Opened {
+    /// What is normal for each provider, as it was kept last.
+    pub fn take_baselines(&mut self) -> Vec<detector::Baseline> {
+        std::mem::take(&mut self.baselines)
+    }
 }
 
 /// Starts the writer: from now on it fetches what `feed` has, in the daemon the roll-up's windows ([`Live`]).
 pub fn start(opened: Opened, feed: impl Feed) -> io::Result<Store> {
-    let Opened { path, clock, connection, windows, mutes, set_aside, position, floor_s } = opened;
+    let Opened { path, clock, connection, windows, mutes, set_aside, position, floor_s, .. } = opened;
     let shared = Arc::new(Shared::new(&path, set_aside));
     shared.put_mutes(mutes);
     let (commands, queue) = sync_channel(COMMANDS_MAX);

@@ -7,10 +7,11 @@ use std::hash::BuildHasher;
 use serde::Deserialize;
 use serde::de::{Deserializer, Visitor};
 
+use super::quick;
 use crate::rollup::outcome::Outcome;
 
 /// What a line says. Keys that are not known are skipped.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub struct Line<'a> {
     /// Seconds by the clock of the host.
     pub t: f64,
@@ -54,7 +55,10 @@ pub enum Wrong {
 
 impl Line<'_> {
     pub fn parse(line: &[u8]) -> Result<Line<'_>, Wrong> {
-        let line: Line<'_> = serde_json::from_slice(line).map_err(|error| Wrong::Json(error.to_string()))?;
+        let line = match quick::read(line) {
+            Some(line) => line,
+            None => serde_json::from_slice(line).map_err(|error| Wrong::Json(error.to_string()))?,
+        };
         let is_time = |t: f64| t.is_finite() && t.abs() < 1e9;
         // By the host's clock it may be before the beginning; by ours not.
         match is_time(line.t) && is_time(line.rx.unwrap_or(0.0)) && line.clock_s() >= 0.0 {
@@ -83,6 +87,12 @@ impl Line<'_> {
 /// A number or a string, as a number.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Id(pub u64);
+
+impl Id {
+    pub fn of(value: &impl std::hash::Hash) -> Id {
+        Id(hash(value))
+    }
+}
 
 /// 0, 1, false, true or null.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! `spanmill replay`: what the detector makes of recorded events, in simulated time.
 
 mod line;
+mod quick;
 mod simulation;
 
 use std::fs::File;

@@ -1,12 +1,11 @@
 //! A child process whose output is kept in a file.
 
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use std::{fs, thread};
 
@@ -109,15 +108,33 @@ pub fn found(name: &str) -> bool {
     std::env::split_paths(&path).any(|folder| folder.join(name).is_file())
 }
 
-/// An address of the loopback that nobody listens on just now, and that this process has not been given before:
-/// who got it may not listen yet.
+/// An address of the loopback that nobody listens on just now, and that the kernel gives to nobody: a program that
+/// is killed and started again finds it free. One from port 0 may be an outgoing connection's by then, which keeps
+/// it for a minute after its end, too.
 pub fn free_address() -> SocketAddr {
-    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
-    loop {
-        let socket = TcpListener::bind("127.0.0.1:0").expect("the loopback has a free port");
-        let address = socket.local_addr().expect("a bound socket has an address");
-        if GIVEN.lock().unwrap_or_else(PoisonError::into_inner).insert(address.port()) {
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    let ports = FIRST_PORT..first_ephemeral_port();
+    // Test programs that run side by side begin at different places.
+    let begin = std::process::id().wrapping_mul(PORTS_EACH);
+    for _ in ports.clone() {
+        let at = begin.wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed)) % ports.len() as u32;
+        let address = SocketAddr::from(([127, 0, 0, 1], ports.start + at as u16));
+        if TcpListener::bind(address).is_ok() {
             return address;
         }
     }
+    panic!("no port of {ports:?} is free");
+}
+
+/// Above most of what has a port of its own.
+const FIRST_PORT: u16 = 17_000;
+
+/// More than one test program takes.
+const PORTS_EACH: u32 = 251;
+
+/// Where the ports begin that the kernel gives out, on Linux 32,768 unless somebody has changed it.
+fn first_ephemeral_port() -> u16 {
+    let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
+    let first = range.split_whitespace().next().and_then(|first| first.parse().ok());
+    first.filter(|first| *first > FIRST_PORT + 1000).unwrap_or(32_768)
 }

@@ -1,6 +1,6 @@
 //! What a destination answered, and what follows from it: done, later, in smaller pieces, or never.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use http::{HeaderMap, StatusCode};
 use spanmill_proto::grpc::{self, Code};
@@ -58,9 +58,15 @@ impl Failure {
 }
 
 /// Reads a whole answer. `fields` are the trailers, or the headers where those are all there is.
-pub fn read_grpc(status: StatusCode, fields: &HeaderMap, body: &[u8]) -> Result<Accepted, Failure> {
+pub fn read_grpc(
+    status: StatusCode,
+    fields: &HeaderMap,
+    body: &[u8],
+    now_unix_ns: u64,
+) -> Result<Accepted, Failure> {
+    let after = retry_after(fields, now_unix_ns);
     let Some(code) = text(fields, "grpc-status") else {
-        return Err(not_grpc(status, fields));
+        return Err(not_grpc(status, after));
     };
     let code = Code::parse(code);
     let told = text(fields, "grpc-message").map(grpc::decode_message).unwrap_or_default();
@@ -68,19 +74,22 @@ pub fn read_grpc(status: StatusCode, fields: &HeaderMap, body: &[u8]) -> Result<
     match code {
         Code::Ok => Ok(body.get(grpc::PREFIX..).map(accepted).unwrap_or_default()),
         Code::Aborted if fields.contains_key(OVERLAP) => Err(Failure::PartlyKnown),
-        Code::ResourceExhausted if retry_after(fields).is_none() => {
-            Err(Failure::TooLarge { reason, may_be_load: true })
-        }
+        Code::ResourceExhausted if after.is_none() => Err(Failure::TooLarge { reason, may_be_load: true }),
         // Somebody must mend the token, the certificate, the address or the compression, and until then nothing
         // need be lost.
-        Code::Unauthenticated | Code::PermissionDenied | Code::Unimplemented => Err(later(reason, fields)),
-        code if code.is_retryable() || code == Code::ResourceExhausted => Err(later(reason, fields)),
+        Code::Unauthenticated | Code::PermissionDenied | Code::Unimplemented => Err(later(reason, after)),
+        code if code.is_retryable() || code == Code::ResourceExhausted => Err(later(reason, after)),
         _ => Err(Failure::Never { reason }),
     }
 }
 
 /// Reads an answer to OTLP/HTTP.
-pub fn read_http(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<Accepted, Failure> {
+pub fn read_http(
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+    now_unix_ns: u64,
+) -> Result<Accepted, Failure> {
     if status.is_success() {
         // Whoever answers in JSON took it all the same, and says in a way that we do not read what it left out.
         return Ok(accepted(body));
@@ -93,12 +102,12 @@ pub fn read_http(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result
         // The request is at fault; 500 is not to be sent again either, says the OTLP specification.
         400 | 409 | 422 | 500 => Err(Failure::Never { reason }),
         // Overload, and everything that somebody must mend: the token, the path, the port, the compression.
-        _ => Err(later(reason, headers)),
+        _ => Err(later(reason, retry_after(headers, now_unix_ns))),
     }
 }
 
-fn later(reason: String, fields: &HeaderMap) -> Failure {
-    Failure::Later { reason, after: retry_after(fields), maybe_taken: false }
+fn later(reason: String, after: Option<Duration>) -> Failure {
+    Failure::Later { reason, after, maybe_taken: false }
 }
 
 fn text<'a>(fields: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -106,11 +115,11 @@ fn text<'a>(fields: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 /// A proxy or a wrong port answered, which says nothing of the spans: they wait until somebody has mended that.
-fn not_grpc(status: StatusCode, fields: &HeaderMap) -> Failure {
+fn not_grpc(status: StatusCode, after: Option<Duration>) -> Failure {
     let reason = format!("HTTP {status}, which is no gRPC answer");
     match status {
         StatusCode::PAYLOAD_TOO_LARGE => Failure::TooLarge { reason, may_be_load: false },
-        _ => Failure::Later { reason, after: retry_after(fields), maybe_taken: status.is_success() },
+        _ => Failure::Later { reason, after, maybe_taken: status.is_success() },
     }
 }
 
@@ -159,11 +168,24 @@ fn partial_success(message: &[u8]) -> Result<Accepted, Malformed> {
 }
 
 /// When the destination wants to be asked again: `RetryInfo` among the status details, or `retry-after`.
-fn retry_after(fields: &HeaderMap) -> Option<Duration> {
+fn retry_after(fields: &HeaderMap, now_unix_ns: u64) -> Option<Duration> {
     let details = text(fields, "grpc-status-details-bin").and_then(base64);
     let from_details = details.and_then(|details| retry_info(&details).ok().flatten());
-    let from_header = || text(fields, "retry-after")?.trim().parse().ok().map(Duration::from_secs);
+    let from_header = || {
+        let told = text(fields, "retry-after")?.trim();
+        told.parse().ok().map(Duration::from_secs).or_else(|| until(told, fields, now_unix_ns))
+    };
     from_details.or_else(from_header).map(|after| after.min(RETRY_AFTER_MAX))
+}
+
+/// The wait until an HTTP date (RFC 9110, 10.2.3). It is of the destination's clock, so that of its answer is the
+/// one to compare with where it says so.
+fn until(date: &str, fields: &HeaderMap, now_unix_ns: u64) -> Option<Duration> {
+    let now = text(fields, "date").and_then(|date| httpdate::parse_http_date(date).ok());
+    let now = now.unwrap_or(UNIX_EPOCH + Duration::from_nanos(now_unix_ns));
+    let date = httpdate::parse_http_date(date).ok()?;
+    // One that has passed: at once.
+    Some(date.duration_since(now).unwrap_or_default())
 }
 
 /// `google.rpc.Status` { details = 3 }, of which one is `google.protobuf.Any` { type_url = 1, value = 2 } with a
@@ -238,6 +260,8 @@ mod tests {
 
     use super::*;
 
+    const NOW: u64 = 1_795_378_503_000_000_000;
+
     fn fields(pairs: &[(&'static str, &str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
     }
@@ -245,7 +269,7 @@ mod tests {
     #[test]
     fn each_status_has_its_consequence() {
         let kind = |pairs: &[(&'static str, &str)], status: u16| {
-            consequence(&read_grpc(StatusCode::from_u16(status).unwrap(), &fields(pairs), &[]))
+            consequence(&read_grpc(StatusCode::from_u16(status).unwrap(), &fields(pairs), &[], NOW))
         };
         for (code, want) in [
             ("0", "done"),
@@ -282,11 +306,11 @@ mod tests {
             (302, "later"),
         ] {
             let status = StatusCode::from_u16(status).unwrap();
-            assert_eq!(consequence(&read_http(status, &fields(&[]), &[])), want, "HTTP {status}");
+            assert_eq!(consequence(&read_http(status, &fields(&[]), &[], NOW)), want, "HTTP {status}");
         }
         let overlap = ("spanmill-overlap", "1");
-        let conflict = read_http(StatusCode::CONFLICT, &fields(&[overlap]), &[]);
-        let known = read_grpc(StatusCode::OK, &fields(&[("grpc-status", "10"), overlap]), &[]);
+        let conflict = read_http(StatusCode::CONFLICT, &fields(&[overlap]), &[], NOW);
+        let known = read_grpc(StatusCode::OK, &fields(&[("grpc-status", "10"), overlap]), &[], NOW);
         assert_eq!((conflict, known), (Err(Failure::PartlyKnown), Err(Failure::PartlyKnown)));
     }
 
@@ -303,7 +327,7 @@ mod tests {
     #[test]
     fn an_http_answer_says_when_and_why() {
         let answer = fields(&[("retry-after", "7"), ("content-type", "text/plain")]);
-        let failure = read_http(StatusCode::TOO_MANY_REQUESTS, &answer, b"slow\n down");
+        let failure = read_http(StatusCode::TOO_MANY_REQUESTS, &answer, b"slow\n down", NOW);
         let reason = "HTTP 429 Too Many Requests: slow down".to_owned();
         let after = Some(Duration::from_secs(7));
         assert_eq!(failure, Err(Failure::Later { reason, after, maybe_taken: false }));
@@ -311,7 +335,7 @@ mod tests {
         wire::put_uint(&mut status, 1, 3);
         wire::put_bytes(&mut status, 2, b"bad span");
         let protobuf = fields(&[("content-type", "application/x-protobuf")]);
-        let failure = read_http(StatusCode::BAD_REQUEST, &protobuf, &status);
+        let failure = read_http(StatusCode::BAD_REQUEST, &protobuf, &status, NOW);
         assert_eq!(failure, Err(Failure::Never { reason: "HTTP 400 Bad Request: bad span".into() }));
     }
 
@@ -336,15 +360,40 @@ mod tests {
             })
             .collect();
         let answer = fields(&[("grpc-status", "8"), ("grpc-status-details-bin", &encoded)]);
-        let Err(Failure::Later { after, .. }) = read_grpc(StatusCode::OK, &answer, &[]) else {
+        let Err(Failure::Later { after, .. }) = read_grpc(StatusCode::OK, &answer, &[], NOW) else {
             panic!("with RetryInfo it is retryable");
         };
         assert_eq!(after, Some(Duration::from_millis(7500)));
         let answer = fields(&[("grpc-status", "14"), ("retry-after", "86400")]);
-        let Err(Failure::Later { after, .. }) = read_grpc(StatusCode::OK, &answer, &[]) else {
+        let Err(Failure::Later { after, .. }) = read_grpc(StatusCode::OK, &answer, &[], NOW) else {
             panic!("unavailable is retryable");
         };
         assert_eq!(after, Some(RETRY_AFTER_MAX));
+    }
+
+    #[test]
+    fn the_date_that_the_destination_asks_for_is_read_by_its_own_clock() {
+        let after = |pairs: &[(&'static str, &str)]| match read_http(
+            StatusCode::SERVICE_UNAVAILABLE,
+            &fields(pairs),
+            b"",
+            NOW,
+        ) {
+            Err(Failure::Later { after, .. }) => after.map(|after| after.as_secs()),
+            other => panic!("unavailable is retryable: {other:?}"),
+        };
+        // NOW is Sun, 22 Nov 2026 20:15:03 GMT.
+        let of = |date| after(&[("retry-after", date)]);
+        assert_eq!(of("Sun, 22 Nov 2026 20:15:33 GMT"), Some(30));
+        assert_eq!(of("Sunday, 22-Nov-26 20:15:13 GMT"), Some(10), "one of the two old forms");
+        assert_eq!(of("Sun Nov 22 20:15:04 2026"), Some(1), "the other one");
+        assert_eq!(of("Sun, 22 Nov 2026 20:15:00 GMT"), Some(0), "it has passed");
+        assert_eq!(of("Mon, 23 Nov 2026 20:15:00 GMT"), Some(RETRY_AFTER_MAX.as_secs()));
+        assert_eq!(of("soon"), None);
+        // Its clock is an hour behind ours.
+        let pairs =
+            [("date", "Sun, 22 Nov 2026 19:15:00 GMT"), ("retry-after", "Sun, 22 Nov 2026 19:15:07 GMT")];
+        assert_eq!(after(&pairs), Some(7));
     }
 
     #[test]
@@ -356,10 +405,10 @@ mod tests {
         let mut body = grpc::prefix(false, message.len() as u32).to_vec();
         body.extend(message);
         let ok = fields(&[("grpc-status", "0")]);
-        let accepted = read_grpc(StatusCode::OK, &ok, &body).unwrap();
+        let accepted = read_grpc(StatusCode::OK, &ok, &body, NOW).unwrap();
         assert_eq!(accepted, Accepted { rejected_spans: 3, message: "too old".into() });
         for nonsense in [&b""[..], b"\0\0\0\0\0", b"\0\0\0\0\x02\x0a\x7f"] {
-            assert_eq!(read_grpc(StatusCode::OK, &ok, nonsense), Ok(Accepted::default()));
+            assert_eq!(read_grpc(StatusCode::OK, &ok, nonsense, NOW), Ok(Accepted::default()));
         }
     }
 }

@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use super::answer::{self, Accepted, Failure};
 use super::batch::Batch;
 use super::{Compression, Config};
+use crate::clock::Clock;
 use crate::dial::{Connection, Pieces, Protocol, Target, Unanswered, chain};
 
 /// An answer holds at most a sentence; more is not read.
@@ -28,6 +29,7 @@ pub struct Client {
     headers: HeaderMap,
     compression: Compression,
     timeout: Duration,
+    clock: Clock,
     /// Names the log in `spanmill-batch`.
     instance: u128,
     /// The connection that rested last is used first, so that under little load one is enough.
@@ -35,13 +37,14 @@ pub struct Client {
 }
 
 impl Client {
-    pub fn new(config: &Config, instance: u128) -> Client {
+    pub fn new(config: &Config, clock: &Clock, instance: u128) -> Client {
         Client {
             target: config.target.clone(),
             uri: config.target.uri(config.path.clone()),
             headers: headers(config),
             compression: config.compression,
             timeout: config.timeout,
+            clock: clock.clone(),
             instance,
             resting: Mutex::default(),
         }
@@ -117,15 +120,16 @@ impl Client {
         let body = Limited::new(body, ANSWER_MAX).collect().await.map_err(|error| chain(&*error))?;
         let trailers = body.trailers().cloned().unwrap_or_default();
         let body = body.to_bytes();
+        let now_unix_ns = self.clock.unix_ns();
         Ok(match self.target.protocol {
-            Protocol::Http1 => answer::read_http(head.status, &head.headers, &body),
+            Protocol::Http1 => answer::read_http(head.status, &head.headers, &body, now_unix_ns),
             Protocol::Http2 if head.headers.contains_key("grpc-status") => {
-                answer::read_grpc(head.status, &head.headers, &body)
+                answer::read_grpc(head.status, &head.headers, &body, now_unix_ns)
             }
             Protocol::Http2 if !head.status.is_success() => {
-                answer::read_grpc(head.status, &head.headers, &[])
+                answer::read_grpc(head.status, &head.headers, &[], now_unix_ns)
             }
-            Protocol::Http2 => answer::read_grpc(head.status, &trailers, &body),
+            Protocol::Http2 => answer::read_grpc(head.status, &trailers, &body, now_unix_ns),
         })
     }
 }

@@ -85,7 +85,7 @@ impl Driver {
         disk: Directory,
         stored: Checkpoint,
     ) -> Self {
-        let client = Client::new(&config, stored.instance);
+        let client = Client::new(&config, &clock, stored.instance);
         Driver {
             client: Arc::new(client),
             poison: Poison::new(&config.poison_dir),

@@ -275,6 +275,8 @@ impl Log {
             (state.segments[0].header.first, state.segments[0].end() <= state.passed_by_all())
         };
         let name = segment::file_name(first);
+        // A reader that waits for its destination in the middle of it has it open, which would keep its room.
+        let still_read = disk.open(&name).ok().filter(|_| !is_passed);
         let mut removed = disk.remove(&name);
         if removed.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::StorageFull)
             && reserve::give_up(disk)
@@ -293,6 +295,8 @@ impl Log {
                     );
                 }
                 self.shared.deleted_oldest();
+                // Only now: whoever finds it empty finds it gone as well, and counts what was in it as deleted.
+                let _ = still_read.map(|file| file.truncate(0));
                 // An index that stays behind is cleared away at the next start.
                 let _ = disk.remove(&segment::index_name(first));
                 self.shared.index().forget(first);

@@ -330,6 +330,63 @@ async fn where_the_oldest_is_dropped_nothing_is_refused_and_what_is_missed_is_to
     assert_eq!(missed.deleted + 2 * read.len() as u64, 80);
 }
 
+/// What deleted files of `dir` still take of the disk, for somebody has them open.
+fn held_bytes(dir: &Path) -> u64 {
+    let descriptors = fs::read_dir("/proc/self/fd").unwrap().map(|entry| entry.unwrap().path());
+    let is_deleted = |path: &PathBuf| {
+        let target = fs::read_link(path).unwrap_or_default();
+        target.starts_with(dir) && target.to_string_lossy().ends_with(" (deleted)")
+    };
+    descriptors.filter(is_deleted).filter_map(|path| Some(fs::metadata(path).ok()?.len())).sum()
+}
+
+#[tokio::test]
+async fn a_segment_that_is_deleted_gives_back_its_room_though_a_reader_has_just_finished_it() {
+    let dir = TempDir::new().unwrap();
+    let config = Config { max_size: 16_384, ..config(dir.path()) };
+    let before = open(config.clone());
+    append_all(&before, [1000; 3]).await;
+    before.close().await;
+    drop(before);
+    let journal = open(config);
+    let mut reader = journal.reader(Position(0));
+    assert_eq!(read_all(&mut reader).len(), 3, "from disk");
+    let finished = segment_files(dir.path()).pop().unwrap();
+    append_all(&journal, [1000; 20]).await;
+    until("its segment is deleted", || !finished.exists()).await;
+    until("and no longer open", || held_bytes(dir.path()) == 0).await;
+    assert_eq!((read_all(&mut reader).len(), reader.skipped()), (20, Skipped::default()));
+}
+
+#[tokio::test]
+async fn a_dropped_segment_gives_back_its_room_though_a_reader_waits_in_the_middle_of_it() {
+    let dir = TempDir::new().unwrap();
+    let config = Config {
+        segment_size: 4 << 20,
+        max_size: 16 << 20,
+        overflow: Overflow::DropOldest,
+        ..config(dir.path())
+    };
+    let before = open(config.clone());
+    append_all(&before, [512 << 10; 7]).await;
+    before.close().await;
+    drop(before);
+    let journal = open(config);
+    journal.passed("jaeger", Position(0));
+    let mut reader = journal.reader(Position(0)).with_spans_before(0);
+    let mut first = Vec::new();
+    reader.read(1, &mut first).unwrap();
+    let waits_in = segment_files(dir.path()).pop().unwrap();
+    append_all(&journal, [512 << 10; 40]).await;
+    until("its segment is dropped", || !waits_in.exists()).await;
+    until("and takes no room", || held_bytes(dir.path()) == 0).await;
+    let read = 2 * (first.len() + read_all(&mut reader).len()) as u64;
+    let skipped = reader.skipped();
+    assert!(skipped.deleted > 0, "{skipped:?}");
+    assert_eq!((read + skipped.deleted, skipped.corrupt), (2 * 47, 0));
+    assert_eq!(journal.status().corrupt_records, 0);
+}
+
 fn from_afar(i: usize, begin: u64, end: u64) -> MaskedBatch {
     batch(body(i, 1000), 2).with_origin(Some(crate::mask::Origin { instance: 77, begin, end }))
 }

@@ -117,7 +117,7 @@ fn breakdowns_go_to_the_store_by_minutes_and_come_back() {
 
     let mut again = empty();
     let (windows, breakdowns) = (first.windows, first.breakdowns);
-    again.restore(super::super::Restored { windows, breakdowns, position: None });
+    again.restore(super::super::Restored { windows, breakdowns, ..Default::default() });
     let late = Span { end_time_unix_nano: (minute - 30) * SECOND, ..span("spanmill.provider=bank") };
     again.add(&batch("host.name=h1", vec![late], NOW));
     assert_eq!(sums(&again.changed().breakdowns), [(minute - 60, 61, 2)]);

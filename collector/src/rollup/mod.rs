@@ -94,7 +94,7 @@ pub fn start(config: Config, journal: &Journal, clock: Clock, restored: Option<R
     let mut fold = Fold::new(config, clock.unix_ns());
     let texts = fold.texts();
     let position = restored.as_ref().and_then(|restored| restored.position);
-    let stored_s = restored.iter().flat_map(|restored| &restored.windows).map(|window| window.begin_s).max();
+    let stored_s = restored.as_ref().map_or(0, |restored| restored.at_s);
     if let Some(restored) = restored {
         fold.restore(restored);
     }
@@ -108,12 +108,8 @@ pub fn start(config: Config, journal: &Journal, clock: Clock, restored: Option<R
         is_ready: AtomicBool::new(false),
         stops: AtomicBool::new(false),
     });
-    let thread = thread::Thread::spawn(
-        journal.clone(),
-        Arc::clone(&shared),
-        position,
-        stored_s.unwrap_or(0) * 1_000_000_000,
-    );
+    let thread =
+        thread::Thread::spawn(journal.clone(), Arc::clone(&shared), position, stored_s * 1_000_000_000);
     Rollup { shared, thread: Arc::new(thread) }
 }
 

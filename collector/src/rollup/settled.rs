@@ -65,6 +65,8 @@ pub struct Restored {
     pub breakdowns: Vec<StoredBreakdown>,
     /// Where the journal is read on from; `None` = nothing was stored yet.
     pub position: Option<Position>,
+    /// Unix second in which it was stored; 0 = nothing was. What was rolled up before it is in the windows.
+    pub at_s: u64,
 }
 
 /// How far the fold has come, and what the store has still to be told.

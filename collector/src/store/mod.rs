@@ -142,11 +142,11 @@ fn open_for(
         }
         result => result?,
     };
-    let restored = stored.map_or_else(Restored::default, |(of, changed)| {
+    let restored = stored.map_or_else(Restored::default, |(of, stored)| {
         // Another journal has none of what the windows hold. One that lost its end in a power cut has not all of it;
         // what comes now is after both.
-        let position = if of == instance { changed.position.min(end) } else { first };
-        Restored { windows: changed.windows, breakdowns: changed.breakdowns, position: Some(position) }
+        let position = stored.position.map(|position| if of == instance { position.min(end) } else { first });
+        Restored { position, ..stored }
     });
     let (connection, position) = (Some(connection), restored.position);
     let opened =

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -43,6 +43,9 @@ pub struct Status {
     pub last_error: Option<String>,
 }
 
+/// No generation: they are counted from zero.
+const NONE: u64 = u64::MAX;
+
 #[derive(Debug)]
 pub struct Shared {
     path: PathBuf,
@@ -50,8 +53,8 @@ pub struct Shared {
     committed: Mutex<Instant>,
     /// The newest of each provider.
     mutes: RwLock<HashMap<String, Mute>>,
-    /// A reader has found damage.
-    damaged: AtomicBool,
+    /// The generation of the file in which a reader has found damage, or [`NONE`].
+    damaged: AtomicU64,
     /// Changes when the file is another one; connections of before are of no use.
     generation: AtomicU64,
     idle: Mutex<Vec<(u64, Connection)>>,
@@ -65,7 +68,7 @@ impl Shared {
             status: Mutex::new(Status { bytes: file::bytes(path), set_aside, ..Status::default() }),
             committed: Mutex::new(Instant::now()),
             mutes: RwLock::default(),
-            damaged: AtomicBool::new(false),
+            damaged: AtomicU64::new(NONE),
             generation: AtomicU64::new(0),
             idle: Mutex::default(),
             readers: Arc::new(Semaphore::new(READERS_MAX)),
@@ -155,8 +158,10 @@ impl Shared {
         }
     }
 
+    /// True once when a reader has found damage in the present file. What one found in a file that has been set
+    /// aside since, by the writer who met it too, says nothing of the new one.
     pub fn take_damaged(&self) -> bool {
-        self.damaged.swap(false, Ordering::AcqRel)
+        self.damaged.swap(NONE, Ordering::AcqRel) == self.generation.load(Ordering::Acquire)
     }
 
     /// Runs a query on a connection of its own, off the runtime. It sees the last commit, and nobody waits for it.
@@ -185,22 +190,50 @@ impl Shared {
         };
         let connection = match idle {
             Some((_, connection)) => connection,
-            None => file::open_to_read(&self.path).map_err(|error| self.unreadable(&error))?,
+            None => file::open_to_read(&self.path).map_err(|error| self.unreadable(&error, generation))?,
         };
-        let value = query(&connection).map_err(|error| self.unreadable(&error))?;
+        let value = query(&connection).map_err(|error| self.unreadable(&error, generation))?;
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push((generation, connection));
         Ok(value)
     }
 
-    fn unreadable(&self, error: &Error) -> Unavailable {
+    fn unreadable(&self, error: &Error, generation: u64) -> Unavailable {
         self.lock().errors += 1;
         if error.is_damage() {
-            self.damaged.store(true, Ordering::Release);
+            self.damaged.store(generation, Ordering::Release);
         }
         Unavailable::Failed(error.to_string())
     }
 
     fn lock(&self) -> MutexGuard<'_, Status> {
         self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture;
+    use super::super::hdr::Foreign;
+    use super::*;
+
+    #[test]
+    fn what_a_reader_found_in_a_file_that_is_set_aside_is_not_held_against_the_new_one() {
+        let (dir, _connection) = fixture::database();
+        let shared = Shared::new(&dir.path().join("spanmill.db"), Vec::new());
+        let meet_damage = || assert!(shared.query(|_| Err::<(), _>(Foreign.into())).is_err());
+        meet_damage();
+        assert_eq!((shared.take_damaged(), shared.take_damaged()), (true, false), "told once");
+
+        meet_damage();
+        shared.set_aside(Path::new("aside"));
+        assert!(!shared.take_damaged(), "the writer had met it too");
+
+        let _ = shared.query(|_| {
+            shared.set_aside(Path::new("aside"));
+            Err::<(), _>(Foreign.into())
+        });
+        assert!(!shared.take_damaged(), "a query that was too long for the writer to wait for");
+        meet_damage();
+        assert!(shared.take_damaged());
     }
 }

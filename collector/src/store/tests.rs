@@ -3,6 +3,7 @@
 mod fold;
 
 use std::fs;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -133,9 +134,9 @@ async fn a_file_that_is_damaged_later_is_set_aside_and_a_restart_reads_the_journ
         busy.is_ok_and(|busy| busy == 0)
     })
     .await;
-    let mut bytes = fs::read(&path).unwrap();
-    bytes[4096..].fill(0x5a);
-    fs::write(&path, bytes).unwrap();
+    let file = fs::File::options().write(true).open(&path).unwrap();
+    let garbage = vec![0x5a; file.metadata().unwrap().len() as usize - 4096];
+    file.write_all_at(&garbage, 4096).unwrap();
 
     let range = Range::stored(NOW_S - 1990, NOW_S + 10, 10, NOW_S);
     until("a query or the writer meets it, and the file is set aside", async || {

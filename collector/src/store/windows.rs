@@ -9,7 +9,7 @@ use super::file::Error;
 use super::hdr::Codec;
 use super::row::{self, COLUMNS, Level, Windowed, integer};
 use crate::journal::Position;
-use crate::rollup::{Changed, STORED_S, StoredBreakdown, StoredWindow, Sum};
+use crate::rollup::{Restored, STORED_S, StoredBreakdown, StoredWindow, Sum};
 
 /// How far back a call may end that a record brings: the roll-up counts nothing that is older.
 const REACH_S: u64 = 15 * 60;
@@ -96,18 +96,19 @@ impl Windows {
         &mut self,
         connection: &Connection,
         now_s: u64,
-    ) -> Result<Option<(Instance, Changed)>, Error> {
+    ) -> Result<Option<(Instance, Restored)>, Error> {
         let query = "SELECT instance, position, at_s FROM checkpoint";
         let found =
             connection.query_row(query, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
         let Some((instance, position, at_s)): Option<([u8; 16], i64, i64)> = found else { return Ok(None) };
         // Records after the position arrived after the checkpoint, which may be long ago by now.
-        let newest_s = now_s.min(at_s.max(0) as u64);
+        let at_s = at_s.max(0) as u64;
+        let newest_s = now_s.min(at_s);
         let since_s = newest_s.saturating_sub(REACH_S + STORED_S);
         let windows = self.since(connection, since_s)?;
         let breakdowns = breakdowns::since(connection, since_s / 60 * 60, &mut self.codec)?;
-        let position = Position(position.max(0) as u64);
-        Ok(Some((Instance::from_le_bytes(instance), Changed { windows, breakdowns, position })))
+        let position = Some(Position(position.max(0) as u64));
+        Ok(Some((Instance::from_le_bytes(instance), Restored { windows, breakdowns, position, at_s })))
     }
 
     pub fn since(&mut self, connection: &Connection, begin_s: u64) -> Result<Vec<StoredWindow>, Error> {
@@ -176,7 +177,7 @@ mod tests {
             (0..5).map(|i| window("bank", NOW_S - 40 + 10 * i, 20 + i)).collect();
         written(&mut connection, &windows);
         let (instance, restored) = Windows::default().restore(&connection, NOW_S).unwrap().unwrap();
-        assert_eq!((instance, restored.position), (7, Position(99)));
+        assert_eq!((instance, restored.position, restored.at_s), (7, Some(Position(99)), NOW_S));
         assert_eq!(format!("{:?}", restored.windows), format!("{windows:?}"));
     }
 

@@ -111,10 +111,12 @@ impl Writer {
         if self.position.is_none() && !self.feed.is_ready() {
             return;
         }
+        // Of before they are fetched: nothing is said to be in them that came too late for it.
+        let now_s = self.clock.unix_ns() / 1_000_000_000;
         let Changed { windows, breakdowns, position } = self.feed.changed();
         let lost = self.hold(windows, breakdowns);
         let written = self.pending.len() as u64;
-        let result = self.commit(position);
+        let result = self.commit(position, now_s);
         if result.is_ok() {
             self.pending.clear();
             self.pending_breakdowns.clear();
@@ -150,8 +152,7 @@ impl Writer {
         lost
     }
 
-    fn commit(&mut self, position: Position) -> Result<(), Error> {
-        let now_s = self.clock.unix_ns() / 1_000_000_000;
+    fn commit(&mut self, position: Position, now_s: u64) -> Result<(), Error> {
         if self.connection.is_none() {
             let connection = file::open(&self.path)?;
             self.shared.put_mutes(mutes::newest(&connection)?);

@@ -125,13 +125,39 @@ fn a_disk_that_the_journal_alone_has_filled_is_drained_by_itself() {
     }
     // Nobody makes room but Jaeger, which takes what is there.
     let _jaeger = Jaeger::start_at(otlp).expect("its program is there");
-    for _ in 0..2 * acknowledged {
+    take_all_the_rest(&daemon, acknowledged);
+    let stats = sums_hold(&daemon, |stats| stats["destinations"]["jaeger"]["queued"] == 0);
+    assert_eq!(stats["destinations"]["jaeger"]["forwarded"], 3 * acknowledged, "{stats}");
+}
+
+#[test]
+#[ignore = "end to end: tests/run e2e"]
+fn a_disk_that_was_full_when_the_daemon_was_killed_is_drained_after_the_restart() {
+    if program::tool("jaeger").is_none() {
+        return;
+    }
+    let Some(disk) = Tmpfs::mount(16) else { return };
+    let otlp = program::free_address();
+    let mut daemon = Daemon::builder().forwarding_to(otlp).storing_in(disk.path()).start();
+    let mut acknowledged = 0;
+    while daemon.post(&HEADERS, body(&trace_id())).status().is_success() {
+        acknowledged += 1;
+    }
+    daemon.kill_9_and_restart();
+    let _jaeger = Jaeger::start_at(otlp).expect("its program is there");
+    take_all_the_rest(&daemon, acknowledged);
+    // What had come before the restart is recovered, what came after it received.
+    let stats = sums_hold(&daemon, |stats| stats["destinations"]["jaeger"]["queued"] == 0);
+    assert_eq!(stats["destinations"]["jaeger"]["forwarded"], 3 * acknowledged, "{stats}");
+}
+
+/// Twice as much as the disk holds goes in, as Jaeger takes it out.
+fn take_all_the_rest(daemon: &Daemon, held: u64) {
+    for _ in 0..2 * held {
         let body = body(&trace_id());
         wait::until("there is room again", PATIENCE, || {
             let answer = daemon.post(&HEADERS, body.clone());
             if answer.status().is_success() { Ok(()) } else { Err(answer.status()) }
         });
     }
-    let stats = sums_hold(&daemon, |stats| stats["destinations"]["jaeger"]["queued"] == 0);
-    assert_eq!(stats["destinations"]["jaeger"]["forwarded"], 3 * acknowledged, "{stats}");
 }

@@ -1,12 +1,14 @@
 /**
  * The page in a real Chromium against the mock API: what a person does with it, and what must never happen. `npm run browser`
- * after `npm run build`; prints one line per claim, exits 1 when one does not hold.
+ * after `npm run build`; prints one line per claim, exits 1 when one does not hold. With a word behind it (`npm run browser -- alert`)
+ * only the claims that have it.
  */
 import assert from "node:assert/strict";
 import { launch } from "./chromium.mjs";
 import { serve } from "./serve.mjs";
 import { watchTrouble } from "./trouble.mjs";
 
+const only = process.argv[2] ?? "";
 const DEADLINE_MS = 15_000;
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
 const EVIL = `<img src=x onerror="window.pwned=1">`;
@@ -16,6 +18,7 @@ let failures = 0;
 
 /** Opens `path` of a fresh mock daemon in a fresh browser profile, runs `body`, and expects no trouble that it does not allow. */
 async function claim(name, { mock = {}, path = "/", view = {}, allow = null }, body) {
+  if (!name.includes(only)) return;
   const { server, url } = await serve(mock);
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: "light", ...view });
   const page = await context.newPage();
@@ -116,6 +119,31 @@ await claim("a column sorts, and sorting it again returns to worst first", {}, a
   await until(page, () => document.querySelector("tr[data-provider]").dataset.provider === "sms-gateway");
 });
 
+await claim("a pinned provider stays on top, by its button or a key, also after a reload", {}, async (page) => {
+  await phase(page, "live");
+  await page.locator("tr[data-provider=visa-3ds]").hover();
+  await page.click("tr[data-provider=visa-3ds] .pin");
+  assert.equal((await names(page))[0], "visa-3ds");
+  await page.focus("tr[data-provider=mir-processing] a.name");
+  await page.keyboard.press("p");
+  await page.reload();
+  await page.waitForSelector("tr[data-provider]");
+  assert.deepEqual((await names(page)).slice(0, 3).sort().slice(0, 1), ["mir-processing"]);
+  await page.click("tr[data-provider=visa-3ds] .pin");
+  await page.click("tr[data-provider=mir-processing] .pin");
+  await page.mouse.move(5, 5);
+  await until(page, () => document.querySelector("tr[data-provider]").dataset.provider === "sms-gateway");
+});
+
+await claim("every view leads to the others, and says how many alerts fire", {}, async (page) => {
+  await page.waitForSelector("nav b");
+  assert.equal(await page.textContent("nav b"), "2");
+  await page.click("nav >> text=Incidents");
+  await page.waitForURL("**/incidents");
+  await page.click("nav >> text=Board");
+  await page.waitForSelector("tr[data-provider]");
+});
+
 await claim(
   "the theme follows the system, can be changed, and stays changed",
   { view: { colorScheme: "dark" } },
@@ -177,6 +205,83 @@ await claim("a trace that is not here says where it may be", { path: `/t/dead${T
   assert.match(await page.textContent("main"), /Jaeger may still have it/);
 });
 
+const row = (page, name) => page.locator(`[data-alert]:has(header :text-is("${name}"))`);
+await claim("incidents stand firing first, with their evidence, and lead to a trace", { path: "/incidents" }, async (page) => {
+  await page.waitForSelector("[data-alert]");
+  const states = await page.$$eval("[data-alert]", (rows) => rows.map((row) => row.dataset.state));
+  assert.deepEqual(states, ["firing", "firing", "resolved"]);
+  const text = await row(page, "sms-gateway").textContent();
+  assert.match(text, /Failing.*only endpoint 10.4.7.12:443.*mostly HTTP 503.*detected after7.20.s/s);
+  assert.match(await row(page, "visa-3ds").textContent(), /Declining.*lasted 10.min/s);
+  await page.click(".chip >> text=resolved");
+  assert.equal((await page.$$("[data-alert]")).length, 1);
+  await page.reload();
+  await until(page, () => document.querySelectorAll("[data-alert]").length === 1);
+  await page.click(".traces a");
+  await page.waitForURL(`**/t/${TRACE}`);
+  await page.waitForSelector("li.span");
+});
+
+await claim("an incident has an address of its own", { path: "/incidents" }, async (page) => {
+  await row(page, "sms-gateway").getByText("Permalink").click();
+  await page.waitForURL("**/incidents?id=*");
+  await until(page, () => document.querySelectorAll("[data-alert]").length === 1);
+  await page.reload();
+  await page.waitForSelector("text=One incident");
+  assert.equal(await row(page, "sms-gateway").count(), 1);
+});
+
+let tell = null;
+await claim(
+  "a new alert is there at once, not with the next question",
+  { path: "/incidents", mock: { news: (send) => (tell = send) } },
+  async (page) => {
+    await phase(page, "live");
+    await page.waitForSelector("[data-alert]");
+    const asked = page.waitForRequest(/alerts\?state=all/, { timeout: 5_000 });
+    tell("alert", { id: "new" });
+    await asked;
+  },
+);
+
+await claim(
+  "muting asks for a token only where the daemon wants one, and can be taken back",
+  { path: "/incidents", mock: { token: "secret" }, allow: /40[13]/ },
+  async (page) => {
+    const one = row(page, "tinkoff-acquiring");
+    await one.getByRole("button", { name: "Mute" }).click();
+    assert.equal(await one.getByLabel("Token").count(), 0);
+    await one.getByLabel("By").fill("anna");
+    await one.getByRole("button", { name: "Mute" }).click();
+    await one.getByLabel("Token").fill("wrong");
+    await one.getByRole("button", { name: "Mute" }).click();
+    await one.getByText("this token may not write").waitFor();
+    assert.equal(await one.getByLabel("By").inputValue(), "anna");
+    await one.getByLabel("Token").fill("secret");
+    await page.keyboard.press("Enter");
+    await one.getByRole("button", { name: "Unmute" }).click();
+    await one.getByRole("button", { name: "Unmute" }).click();
+    await one.getByRole("button", { name: /^Mute/ }).waitFor();
+  },
+);
+
+await claim("unmapped hosts come with the rule to copy", { path: "/unmapped" }, async (page) => {
+  await page.waitForSelector("[data-peer]");
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  await page.click("[data-peer='api.newbank.example'] button");
+  await page.waitForSelector("text=Copied");
+  const copied = await page.evaluate(() => navigator.clipboard.readText());
+  assert.equal(copied, await page.textContent("[data-peer] pre"));
+  assert.match(copied, /^\[\[provider\]\]\nname = "newbank"/);
+});
+
+await claim("with nothing to list the lists say what would be there", { mock: { size: 0 } }, async (page, { url }) => {
+  await page.goto(`${url}/incidents`);
+  await page.waitForSelector("text=Nothing has fallen yet");
+  await page.goto(`${url}/unmapped`);
+  await page.waitForSelector("text=Every host has a name");
+});
+
 const evil = { name: EVIL, rate: 3, p50: 10, spread: 2, decline: 0, conversion: null, flight: true, trouble: "hung" };
 const hostile = { also: [{ ...evil, evidence: { hung: EVIL }, owner: EVIL, runbook: "javascript:window.pwned=1" }] };
 await claim("markup in names, evidence and addresses is text", { mock: hostile }, async (page) => {
@@ -186,11 +291,15 @@ await claim("markup in names, evidence and addresses is text", { mock: hostile }
   await until(page, () => document.querySelectorAll(".chart canvas").length === 2);
   assert.ok((await page.textContent("main")).includes(EVIL));
   assert.equal(await page.$("main img, a[href^=javascript]"), null);
+  await page.click("nav >> text=Incidents");
+  await page.waitForSelector("[data-alert]");
+  assert.ok((await page.textContent("main")).includes(EVIL));
+  assert.equal(await page.$("main img"), null);
   assert.equal(await page.evaluate(() => window.pwned), undefined);
 });
 
 await claim("nothing is wider than a phone", { view: { viewport: { width: 390, height: 844 } } }, async (page, { url }) => {
-  for (const path of ["/", "/p/sms-gateway", `/t/${TRACE}`, "/incidents"]) {
+  for (const path of ["/", "/p/sms-gateway", `/t/${TRACE}`, "/incidents", "/unmapped"]) {
     await page.goto(url + path);
     await page.waitForSelector("main :is(tr[data-provider], h1)");
     assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${path} scrolls sideways`);

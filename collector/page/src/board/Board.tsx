@@ -9,6 +9,8 @@ import { matches, tabTitle } from "./fleet";
 import { HealthLine, StaleNote, Summary, TopBar } from "./Header";
 import { useBoardKeys } from "./keys";
 import { Order, type SortKey } from "./order";
+import { OurSide } from "./OurSide";
+import { pinnedFirst, usePins } from "./pins";
 import { Row } from "./Row";
 
 /** Rows stay put this long after the pointer or a key moved among them: nobody clicks a row that just slid away. */
@@ -54,14 +56,15 @@ export function Board({ state }: { state: FeedState }) {
   const box = useRef<HTMLInputElement>(null);
   const table = useRef<HTMLTableElement>(null);
   const touch = () => (touchedAt.current = performance.now());
-  useBoardKeys(box, table, touch);
+  const [pins, togglePin] = usePins();
+  useBoardKeys(box, table, touch, togglePin);
 
   const { answer, phase } = state;
   const arranged = useMemo(
     () => order.current.arrange(answer?.providers ?? [], sort, performance.now() - touchedAt.current < HOLD_MS),
     [answer, sort],
   );
-  const rows = arranged.filter((provider) => matches(provider, filter) && (only === null || provider.verdict === only));
+  const rows = pinnedFirst(arranged, pins).filter((provider) => matches(provider, filter) && (only === null || provider.verdict === only));
   const now = Math.floor(Date.parse(answer?.at ?? "") / 1000);
 
   useEffect(() => {
@@ -96,6 +99,7 @@ export function Board({ state }: { state: FeedState }) {
       </TopBar>
       <main>
         <StaleNote state={state} />
+        <OurSide news={state.news} />
         {answer && answer.providers.length > 0 && <Summary providers={answer.providers} only={only} onOnly={setOnly} />}
         <HealthLine />
         {answer && answer.providers.length > 0 && (
@@ -110,7 +114,7 @@ export function Board({ state }: { state: FeedState }) {
               </thead>
               <tbody role="rowgroup">
                 {rows.map((provider) => (
-                  <Row key={provider.name} provider={provider} now={now} />
+                  <Row key={provider.name} provider={provider} now={now} pinned={pins.has(provider.name)} onPin={togglePin} />
                 ))}
               </tbody>
             </table>

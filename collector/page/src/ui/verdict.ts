@@ -75,3 +75,16 @@ export function meaning(verdict: string): VerdictMeaning {
 export function isBad(verdict: string): boolean {
   return meaning(verdict).rank < VERDICTS.unknown.rank;
 }
+
+/** The kind of the one alert that stands for many providers at once: then it is most likely us. */
+export const OUR_SIDE = "our_side";
+
+/** `host:h7` as "only host h7". */
+export function scopeText(scope: string): string {
+  if (scope === "everyone") return "for everyone";
+  if (scope === OUR_SIDE) return "many providers at once";
+  return `only ${scope.replace(":", " ")}`;
+}
+
+/** What an alert of this kind is called; `our_side` is no verdict of a provider. */
+export const kindLabel = (kind: string) => (kind === OUR_SIDE ? "Our side" : meaning(kind).label);

@@ -104,7 +104,7 @@ await claim("the keyboard filters, walks the rows and opens one", {}, async (pag
   await page.keyboard.press("ArrowDown");
   await page.keyboard.press("Enter");
   await page.waitForURL("**/p/tinkoff-acquiring");
-  await until(page, () => document.querySelectorAll(".chart canvas").length === 2);
+  await until(page, () => document.querySelectorAll(".chart canvas").length >= 2);
   await page.goBack();
   await page.waitForSelector("tr[data-provider]");
 });
@@ -162,7 +162,7 @@ await claim(
   "dragging over a chart zooms it, data that comes later does not undo that, a double click does",
   { path: "/p/sberbank" },
   async (page) => {
-    await until(page, () => document.querySelectorAll(".chart .u-over").length === 2);
+    await until(page, () => document.querySelectorAll(".chart .u-over").length >= 2);
     const box = await (await page.$(".chart .u-over")).boundingBox();
     const point = (part) => [box.x + box.width * part, box.y + 60];
     /** The time under the left edge of the first chart, as its legend says it. */
@@ -186,6 +186,50 @@ await claim(
     assert.notEqual(await leftEdge(), zoomed);
   },
 );
+
+await claim("a provider in trouble says why, since when, for whom, and leads to one of its calls", {}, async (page) => {
+  await page.click("tr[data-provider=sms-gateway] a.name");
+  await page.waitForSelector(".why");
+  const head = await page.textContent(".head-card");
+  assert.match(head, /Failing for .*only endpoint 10.4.7.12:443.*mostly HTTP 503.*failed.*normally 0.2.%.*seen after 7.20.s/s);
+  await page.waitForSelector(".heat canvas");
+  await page.getByRole("radio", { name: "Endpoint" }).click();
+  await page.waitForSelector(".breakdown .out");
+  assert.match(await page.textContent(".breakdown .out"), /10.4.7.12:443.*fails most/);
+  await page.getByRole("radio", { name: "Failed" }).click();
+  await page.waitForSelector(".calls [data-outcome=timeout]");
+  await page.click(".calls a");
+  await page.waitForURL("**/t/*");
+  await page.waitForSelector("li.span");
+});
+
+await claim("time range and breakdown stand in the address and survive a reload", { path: "/p/sberbank" }, async (page) => {
+  await page.getByRole("radio", { name: "15 min" }).focus();
+  const month = page.waitForRequest((request) => {
+    const query = new URL(request.url()).searchParams;
+    return request.url().includes("/series?") && query.get("to") - query.get("from") === 2_592_000;
+  });
+  await page.keyboard.press("ArrowLeft");
+  await page.keyboard.press("ArrowLeft");
+  await month;
+  assert.equal(new URL(page.url()).search, "?range=30d");
+  await page.getByRole("radio", { name: "Host" }).click();
+  await page.reload();
+  await page.waitForSelector("[aria-checked=true] >> text=30 d");
+  await page.waitForSelector(".breakdown >> text=h7");
+  assert.equal(new URL(page.url()).search, "?range=30d&by=host");
+  assert.ok(await page.evaluate(() => document.querySelector(".panel h2").textContent.includes("7 d")));
+});
+
+await claim("the heat map says what is under the pointer", { path: "/p/sberbank" }, async (page) => {
+  const canvas = await page.waitForSelector(".heat canvas");
+  await canvas.scrollIntoViewIfNeeded();
+  const box = await canvas.boundingBox();
+  await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+  await until(page, () => /UTC · .* to .* · \d+ calls/.test(document.querySelector(".heat figcaption").textContent));
+  await page.mouse.move(box.x + box.width / 2, box.y + 4);
+  await until(page, () => /timed out/.test(document.querySelector(".heat figcaption").textContent));
+});
 
 await claim("a pasted trace id opens its waterfall, with logs inside their span and masks visible", {}, async (page) => {
   await phase(page, "live");
@@ -212,7 +256,7 @@ await claim("incidents stand firing first, with their evidence, and lead to a tr
   assert.deepEqual(states, ["firing", "firing", "resolved"]);
   const text = await row(page, "sms-gateway").textContent();
   assert.match(text, /Failing.*only endpoint 10.4.7.12:443.*mostly HTTP 503.*detected after7.20.s/s);
-  assert.match(await row(page, "visa-3ds").textContent(), /Declining.*lasted 10.min/s);
+  assert.match(await row(page, "visa-3ds").textContent(), /Declining.*lasted10.min/s);
   await page.click(".chip >> text=resolved");
   assert.equal((await page.$$("[data-alert]")).length, 1);
   await page.reload();
@@ -229,6 +273,14 @@ await claim("an incident has an address of its own", { path: "/incidents" }, asy
   await page.reload();
   await page.waitForSelector("text=One incident");
   assert.equal(await row(page, "sms-gateway").count(), 1);
+});
+
+const ours = [{ id: "ours", provider: "*", kind: "hung", scope: "our_side", evidence: "5 providers at once, so egress or DNS" }];
+await claim("when many fall at once, the board says first that it is most likely us", { mock: { ours } }, async (page) => {
+  await page.click(".note >> text=The incident");
+  await page.waitForURL("**/incidents?id=ours");
+  assert.match(await row(page, "Many providers").textContent(), /most likely our side.*egress or DNS/s);
+  assert.equal(await page.getByRole("button", { name: "Mute" }).count(), 0);
 });
 
 let tell = null;
@@ -288,7 +340,7 @@ await claim("markup in names, evidence and addresses is text", { mock: hostile }
   await phase(page, "live");
   assert.equal((await names(page))[0], EVIL);
   await page.click("a.name");
-  await until(page, () => document.querySelectorAll(".chart canvas").length === 2);
+  await until(page, () => document.querySelectorAll(".chart canvas").length >= 2);
   assert.ok((await page.textContent("main")).includes(EVIL));
   assert.equal(await page.$("main img, a[href^=javascript]"), null);
   await page.click("nav >> text=Incidents");

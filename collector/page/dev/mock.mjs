@@ -232,7 +232,7 @@ function trace(id) {
 const when = (t) => (t === null ? null : new Date(t * 1000).toISOString());
 
 /** What the troubles of the cast have raised, and one that is over. */
-function alerts(all, muted, state) {
+function alerts(all, muted, ours, state) {
   const now = Math.floor(Date.now() / 1000);
   const since = born - TROUBLE_S;
   const alert = (i, name, kind, scope, started, resolved, evidence) => ({
@@ -250,7 +250,8 @@ function alerts(all, muted, state) {
     muted: muted.has(name),
   });
   const rows = all.map((one) => provider(one, now)).filter(({ verdict }) => ["slow", "failing", "hung"].includes(verdict));
-  const firing = rows.map((one, i) => alert(i, one.name, one.verdict, one.scope, since, null, one.evidence));
+  const fallen = rows.map((one, i) => alert(i, one.name, one.verdict, one.scope, since, null, one.evidence));
+  const firing = [...fallen, ...ours.map((one) => ({ ...alert(50, "", "", "", since, null, ""), ...one }))];
   const over = alert(90, "visa-3ds", "declining", "operation:refund", since - 3_900, since - 3_300, "41 % of 220 declined, normally 1.2 %");
   const listed = state === "firing" ? firing : state === "resolved" ? [over] : [over, ...firing];
   return { alerts: all.length > 0 ? listed : [] };
@@ -359,10 +360,10 @@ function events(request, response, all, muted) {
 }
 
 /**
- * Connect-style middleware for `/api/*`; `size` providers, 0 for a daemon without traffic; `also` adds some of one's own; with a
- * `token` writing needs it; `news` gets a function that sends an event to all who listen.
+ * Connect-style middleware for `/api/*`; `size` providers, 0 for a daemon without traffic; `also` adds some of one's own; `ours` adds alerts;
+ * with a `token` writing needs it; `news` gets a function that sends an event to all who listen.
  */
-export function mockApi({ size = CAST.length, also = [], token = null, news = () => {} } = {}) {
+export function mockApi({ size = CAST.length, also = [], ours = [], token = null, news = () => {} } = {}) {
   const all = [...cast(size), ...also];
   const muted = new Set();
   const listeners = new Set();
@@ -377,7 +378,7 @@ export function mockApi({ size = CAST.length, also = [], token = null, news = ()
       return events(request, response, all, muted);
     }
     if (url.pathname === "/api/v1/stats") return json(response, 200, stats());
-    if (url.pathname === "/api/v1/alerts") return json(response, 200, alerts(all, muted, url.searchParams.get("state")));
+    if (url.pathname === "/api/v1/alerts") return json(response, 200, alerts(all, muted, ours, url.searchParams.get("state")));
     if (url.pathname === "/api/v1/unmapped") return json(response, 200, size > 0 ? UNMAPPED : { peers: [] });
     const traceId = /^\/api\/v1\/traces\/([0-9a-f]{32})$/.exec(url.pathname)?.[1];
     if (traceId?.startsWith("dead"))

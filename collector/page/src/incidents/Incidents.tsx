@@ -7,7 +7,7 @@ import { ALERTS_EVERY_MS, useNow, usePolled } from "../live/hooks";
 import { clock, count, duration, NOTHING } from "../ui/format";
 import { incidentPath, Link, providerPath, tracePath, useQuery } from "../ui/router";
 import { Shape } from "../ui/Shape";
-import { kindLabel, meaning, OUR_SIDE, scopeText } from "../ui/verdict";
+import { EVERYBODY, meaning, scopeText } from "../ui/verdict";
 import { lasted, type Shown, shown } from "./incidents";
 import { Mute } from "./Mute";
 
@@ -57,7 +57,7 @@ export function Incidents({ state }: { state: FeedState }) {
                   aria-pressed={which === name}
                   onClick={() => change({ state: name === "all" ? null : name })}
                 >
-                  <b>{count(shown(alerts, name, filter).length)}</b> {name}
+                  {value && <b>{count(shown(alerts, name, filter).length)}</b>} {name}
                 </button>
               ))}
             </div>
@@ -113,13 +113,13 @@ function Incident({ alert, muted, marked, onDone }: IncidentProps) {
   const now = useNow();
   const { id, provider, kind, scope, started, detected_after_s, resolved, evidence, exemplars, severity } = alert;
   const firing = resolved === null;
-  const ours = kind === OUR_SIDE;
+  const ours = provider === EVERYBODY;
   return (
     <li class={`incident v-${kind}${firing && !muted ? " bad" : ""}`} data-alert={id} data-state={firing ? "firing" : "resolved"}>
       <header>
         <Shape verdict={kind} />
         <h2>{ours ? "Many providers" : <Link to={providerPath(provider)}>{provider}</Link>}</h2>
-        <span class="verdict">{kindLabel(kind)}</span>
+        <span class="verdict">{meaning(kind).label}</span>
         <span class="soft">{scopeText(scope)}</span>
         <span class="tag">{firing ? "firing" : "resolved"}</span>
         {severity !== "page" && <span class="tag">{severity}</span>}
@@ -134,7 +134,7 @@ function Incident({ alert, muted, marked, onDone }: IncidentProps) {
         </div>
         {resolved !== null && <Moment label="resolved" at={resolved} />}
         <div>
-          <dt>{firing ? "still firing" : "over"}</dt>
+          <dt>{firing ? "firing for" : "lasted"}</dt>
           <dd>{lasted(alert, now)}</dd>
         </div>
       </dl>

@@ -21,8 +21,7 @@ export function shown(alerts: readonly Alert[], which: Shown, filter: string): A
   });
 }
 
-/** "for 4 min" while it fires, "lasted 12 min" when it is over. */
+/** From its beginning to its end, or to now. */
 export function lasted({ started, resolved }: Alert, now_ms: number): string {
-  const from = Date.parse(started);
-  return resolved === null ? `for ${elapsed(now_ms - from)}` : `lasted ${elapsed(Date.parse(resolved) - from)}`;
+  return elapsed((resolved === null ? now_ms : Date.parse(resolved)) - Date.parse(started));
 }

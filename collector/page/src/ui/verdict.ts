@@ -76,15 +76,12 @@ export function isBad(verdict: string): boolean {
   return meaning(verdict).rank < VERDICTS.unknown.rank;
 }
 
-/** The kind of the one alert that stands for many providers at once: then it is most likely us. */
-export const OUR_SIDE = "our_side";
+/** The provider of the one alert that stands for many at once: then it is most likely us. */
+export const EVERYBODY = "*";
 
 /** `host:h7` as "only host h7". */
 export function scopeText(scope: string): string {
   if (scope === "everyone") return "for everyone";
-  if (scope === OUR_SIDE) return "many providers at once";
+  if (scope === "our_side") return "most likely our side";
   return `only ${scope.replace(":", " ")}`;
 }
-
-/** What an alert of this kind is called; `our_side` is no verdict of a provider. */
-export const kindLabel = (kind: string) => (kind === OUR_SIDE ? "Our side" : meaning(kind).label);

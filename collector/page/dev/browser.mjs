@@ -135,6 +135,10 @@ await claim("a pinned provider stays on top, by its button or a key, also after 
   await until(page, () => document.querySelector("tr[data-provider]").dataset.provider === "sms-gateway");
 });
 
+await claim("who has no in-flight data is told what that means", {}, async (page) => {
+  await page.waitForSelector("text=No in-flight data of 3 providers: hangs are seen only after the timeout");
+});
+
 await claim("every view leads to the others, and says how many alerts fire", {}, async (page) => {
   await page.waitForSelector("nav b");
   assert.equal(await page.textContent("nav b"), "2");

@@ -2,6 +2,7 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Provider } from "../api/types";
 import type { FeedState } from "../live/feed";
+import { count } from "../ui/format";
 import { isBad, meaning } from "../ui/verdict";
 import { go, tracePath } from "../ui/router";
 import { ConnectingState, EmptyState, ErrorState } from "./Empty";
@@ -118,6 +119,7 @@ export function Board({ state }: { state: FeedState }) {
                 ))}
               </tbody>
             </table>
+            <FlightHint providers={answer.providers} />
             {rows.length === 0 && <p class="nothing">No provider matches. Esc clears the filter.</p>}
           </>
         )}
@@ -127,6 +129,14 @@ export function Board({ state }: { state: FeedState }) {
       </main>
     </>
   );
+}
+
+/** Without calls in flight a hang looks like calm, until its timeouts: that must be known before it is needed. */
+function FlightHint({ providers }: { providers: readonly Provider[] }) {
+  const without = providers.filter(({ in_flight }) => in_flight === null).length;
+  if (without === 0) return null;
+  const whose = without === providers.length ? "No in-flight data" : `No in-flight data of ${count(without)} ${without === 1 ? "provider" : "providers"}`;
+  return <p class="faint hint flight-hint">{whose}: hangs are seen only after the timeout of the caller.</p>;
 }
 
 interface HeadProps extends Column {

@@ -22,7 +22,7 @@ export function Why({ provider }: { provider: Provider }) {
               <span class="now" style={{ left: `${90 * part}%` }} />
             </td>
             <td class="soft">
-              {times(value, normal) && <b>{times(value, normal)} of </b>}
+              {times(value, normal) && <b>{times(value, normal)}, </b>}
               normally {TEXT[unit](normal)}
             </td>
           </tr>

@@ -125,18 +125,26 @@ function cast(size) {
   });
 }
 
-function providers(all, t = Math.floor(Date.now() / 1000)) {
-  return { at: new Date(t * 1000).toISOString(), window_s: 60, providers: all.map((one) => provider(one, t)) };
+function providers(all, muted, t = Math.floor(Date.now() / 1000)) {
+  return { at: new Date(t * 1000).toISOString(), window_s: 60, providers: all.map((one) => ({ ...provider(one, t), muted: muted.has(one.name) })) };
 }
 
 function series(one, query) {
   const now = Math.floor(Date.now() / 1000);
   const to = Number(query.get("to") ?? now);
   const from = Number(query.get("from") ?? to - 900);
-  const step = Number(query.get("step") ?? 10);
+  const step = Number(query.get("step") ?? Math.max(10, Math.ceil((to - from) / 600 / 10) * 10));
   const points = [];
   for (let t = from - (from % step); t < to; t += step) points.push({ t, ...figures(one, t + step, step) });
-  return { name: one.name, step_s: step, points, annotations: [], verdicts: [] };
+  const since = born - TROUBLE_S;
+  const held = ["slow", "failing", "hung"].includes(one.trouble);
+  return {
+    name: one.name,
+    step_s: step,
+    points,
+    annotations: [{ id: 1, t: since - 40, at: when(since - 40), text: "deploy shop 4.2", tags: ["shop"] }],
+    verdicts: held ? [{ from: since, to: null, verdict: one.trouble, scope: "everyone" }] : [],
+  };
 }
 
 function stats() {
@@ -221,35 +229,165 @@ function trace(id) {
   };
 }
 
+const when = (t) => (t === null ? null : new Date(t * 1000).toISOString());
+
+/** What the troubles of the cast have raised, and one that is over. */
+function alerts(all, muted, ours, state) {
+  const now = Math.floor(Date.now() / 1000);
+  const since = born - TROUBLE_S;
+  const alert = (i, name, kind, scope, started, resolved, evidence) => ({
+    id: `01KAZ0000000000000000000${String(i).padStart(2, "0")}`,
+    provider: name,
+    kind,
+    scope,
+    started: when(started),
+    detected: when(started + 7),
+    resolved: when(resolved),
+    detected_after_s: 7.2,
+    evidence,
+    exemplars: ["0af7651916cd43dd8448eb211c80319c", "1bf7651916cd43dd8448eb211c80319c"],
+    severity: scope === "everyone" ? "page" : "info",
+    muted: muted.has(name),
+  });
+  const rows = all.map((one) => provider(one, now)).filter(({ verdict }) => ["slow", "failing", "hung"].includes(verdict));
+  const fallen = rows.map((one, i) => alert(i, one.name, one.verdict, one.scope, since, null, one.evidence));
+  const firing = [...fallen, ...ours.map((one) => ({ ...alert(50, "", "", "", since, null, ""), ...one }))];
+  const over = alert(90, "visa-3ds", "declining", "operation:refund", since - 3_900, since - 3_300, "41 % of 220 declined, normally 1.2 %");
+  const listed = state === "firing" ? firing : state === "resolved" ? [over] : [over, ...firing];
+  return { alerts: all.length > 0 ? listed : [] };
+}
+
+const KEYS = {
+  operation: ["authorize", "capture", "refund"],
+  host: ["h1", "h2", "h7", "h9"],
+  service: ["shop", "billing"],
+  endpoint: ["10.4.7.11:443", "10.4.7.12:443", "10.4.7.13:443"],
+};
+
+function breakdown(one, query) {
+  const by = query.get("by") ?? "operation";
+  const seconds = { m: 60, h: 3_600, d: 86_400, s: 1 }[query.get("window").at(-1)] * parseInt(query.get("window"), 10);
+  const whole = figures(one, Math.floor(Date.now() / 1000), 60);
+  const row = (key, i) => {
+    const share = 0.9 / KEYS[by].length;
+    const worse = i === 1 && one.trouble ? 2 : 0.8;
+    const { p50_ms, p95_ms, p99_ms, failed, timeout, connect, count } = whole;
+    return {
+      key,
+      count: Math.round((count / 60) * seconds * share),
+      share,
+      failure_ratio: Math.min(1, ((failed + timeout + connect) / Math.max(1, count)) * worse),
+      p50_ms: p50_ms * worse,
+      p95_ms: p95_ms * worse,
+      p99_ms: p99_ms * worse,
+    };
+  };
+  const rows = KEYS[by].map(row);
+  return { by, rows, other: { ...row("", 0), key: undefined, count: 3, share: 0.1 }, lost_keys: 12 };
+}
+
+function exemplars(one, kind) {
+  const now = Math.floor(Date.now() / 1000);
+  const outcomes = { slow: ["ok", "timeout"], failed: ["timeout", "failed"], recent: ["ok", "declined"] }[kind];
+  return {
+    exemplars: Array.from({ length: 8 }, (_, i) => ({
+      trace_id: `${i}af7651916cd43dd8448eb211c80319c`,
+      span_id: "a000000000000004",
+      at: when(now - 7 * i),
+      operation: KEYS.operation[i % 3],
+      service: "shop",
+      host: `h${i}`,
+      ms: kind === "slow" ? 45_000 / (i + 1) : one.p50 * (1 + i),
+      outcome: outcomes[i % 2],
+      jaeger_url: i === 0 ? "http://jaeger.example:16686/trace/x" : null,
+    })),
+  };
+}
+
+const BOUNDS_MS = Array.from({ length: 34 }, (_, i) => Number((2 ** (i / 2)).toFixed(2)));
+
+function heatmap(one, query) {
+  const { step_s, points } = series(one, query);
+  const column = ({ t, count, timeout, failed, connect, p50_ms, p95_ms }) => {
+    const counts = BOUNDS_MS.map((bound) => {
+      if (!p50_ms) return 0;
+      const distance = Math.log2(bound / p50_ms) / Math.log2(p95_ms / p50_ms);
+      return Math.round((count / 4) * Math.exp(-2 * distance * distance));
+    });
+    return { t, counts, timeout, failed: failed + connect };
+  };
+  return { step_s, bounds_ms: BOUNDS_MS, columns: points.map(column) };
+}
+
+const UNMAPPED = {
+  peers: ["api.newbank.example", "hooks.partner.example", "203.0.113.9"].map((peer, i) => ({
+    peer,
+    count: 5_120 >> (3 * i),
+    services: ["shop", "billing"].slice(i % 2),
+    rule: `[[provider]]\nname = "${peer.split(".").at(-2)}"\nhosts = ["${peer}"]`,
+  })),
+};
+
+async function body(request) {
+  let text = "";
+  for await (const piece of request) text += piece;
+  return JSON.parse(text);
+}
+
+/** Mutes as the daemon does; with a `token` only for those who bring it. */
+async function mute(request, response, name, muted, token) {
+  const given = request.headers.authorization;
+  if (token && !given) return json(response, 401, { error: "a token is needed", hint: "authorization: Bearer TOKEN" });
+  if (token && given !== `Bearer ${token}`) return json(response, 403, { error: "this token may not write", hint: null });
+  const { for: span, reason, by } = await body(request);
+  if (span === "1s") muted.delete(name);
+  else muted.add(name);
+  return json(response, 200, { provider: name, since: when(born), until: when(born + 3600), reason, by });
+}
+
 function json(response, status, body) {
   response.writeHead(status, { "content-type": "application/json" });
   response.end(JSON.stringify(body));
 }
 
-function events(request, response, all) {
+function events(request, response, all, muted) {
   response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
   let id = 0;
-  const send = () => response.write(`event: providers\nid: ${++id}\ndata: ${JSON.stringify(providers(all))}\n\n`);
+  const send = () => response.write(`event: providers\nid: ${++id}\ndata: ${JSON.stringify(providers(all, muted))}\n\n`);
   send();
   const timer = setInterval(send, 1000);
   request.on("close", () => clearInterval(timer));
 }
 
-/** Connect-style middleware for `/api/*`; `size` providers, 0 for a daemon without traffic; `also` adds some of one's own. */
-export function mockApi({ size = CAST.length, also = [] } = {}) {
+/**
+ * Connect-style middleware for `/api/*`; `size` providers, 0 for a daemon without traffic; `also` adds some of one's own; `ours` adds alerts;
+ * with a `token` writing needs it; `news` gets a function that sends an event to all who listen.
+ */
+export function mockApi({ size = CAST.length, also = [], ours = [], token = null, news = () => {} } = {}) {
   const all = [...cast(size), ...also];
+  const muted = new Set();
+  const listeners = new Set();
+  news((kind, data) => listeners.forEach((to) => to.write(`event: ${kind}\ndata: ${JSON.stringify(data)}\n\n`)));
+  const of = { series, heatmap, breakdown, exemplars: (one, query) => exemplars(one, query.get("kind") ?? "slow") };
   return (request, response, next) => {
     const url = new URL(request.url, "http://mock");
-    const [, name, view] = /^\/api\/v1\/providers\/([^/]+)(\/series)$/.exec(url.pathname) ?? [];
-    if (url.pathname === "/api/v1/providers") return json(response, 200, providers(all));
-    if (url.pathname === "/api/v1/events") return events(request, response, all);
+    if (url.pathname === "/api/v1/providers") return json(response, 200, providers(all, muted));
+    if (url.pathname === "/api/v1/events") {
+      listeners.add(response);
+      request.on("close", () => listeners.delete(response));
+      return events(request, response, all, muted);
+    }
     if (url.pathname === "/api/v1/stats") return json(response, 200, stats());
+    if (url.pathname === "/api/v1/alerts") return json(response, 200, alerts(all, muted, ours, url.searchParams.get("state")));
+    if (url.pathname === "/api/v1/unmapped") return json(response, 200, size > 0 ? UNMAPPED : { peers: [] });
     const traceId = /^\/api\/v1\/traces\/([0-9a-f]{32})$/.exec(url.pathname)?.[1];
     if (traceId?.startsWith("dead"))
       return json(response, 404, { error: `trace ${traceId} is not in the journal`, hint: "Jaeger may still have it" });
     if (traceId) return json(response, 200, trace(traceId));
+    const [, name, view] = /^\/api\/v1\/providers\/([^/]+)\/(\w+)$/.exec(url.pathname) ?? [];
     const one = view && all.find((candidate) => candidate.name === decodeURIComponent(name));
-    if (one) return json(response, 200, series(one, url.searchParams));
+    if (one && view === "mute" && request.method === "POST") return mute(request, response, one.name, muted, token);
+    if (one && Object.hasOwn(of, view)) return json(response, 200, of[view](one, url.searchParams));
     if (url.pathname.startsWith("/api/")) return json(response, 404, { error: `nothing at ${url.pathname}`, hint: null });
     return next();
   };

@@ -62,10 +62,92 @@ export interface SeriesPoint extends OutcomeCounts {
   oldest_in_flight_ms: number | null;
 }
 
+export interface Annotation {
+  id: number;
+  t: number;
+  at: string;
+  text: string;
+  tags: string[];
+}
+
+/** A verdict that held from `from` to `to`, unix seconds; `to` is null while it holds. */
+export interface Held {
+  from: number;
+  to: number | null;
+  verdict: string;
+  scope: string;
+}
+
 export interface SeriesAnswer {
   name: string;
   step_s: number;
   points: SeriesPoint[];
+  annotations?: Annotation[];
+  verdicts?: Held[];
+}
+
+export interface Alert {
+  id: string;
+  /** `*` where one alert stands for many providers at once. */
+  provider: string;
+  kind: string;
+  scope: string;
+  started: string;
+  detected: string;
+  resolved: string | null;
+  detected_after_s: number | null;
+  evidence: string;
+  exemplars: string[];
+  severity: string;
+  muted: boolean;
+}
+
+export interface AlertsAnswer {
+  alerts: Alert[];
+}
+
+export type Dimension = "operation" | "host" | "service" | "endpoint";
+
+export interface BreakdownFigures {
+  count: number;
+  share: number | null;
+  failure_ratio: number | null;
+  p50_ms: number | null;
+  p95_ms: number | null;
+  p99_ms: number | null;
+}
+
+export interface BreakdownAnswer {
+  by: Dimension;
+  rows: (BreakdownFigures & { key: string })[];
+  other: BreakdownFigures | null;
+  lost_keys: number;
+}
+
+export interface Exemplar {
+  trace_id: string;
+  span_id: string;
+  at: string;
+  operation: string | null;
+  service: string | null;
+  host: string | null;
+  ms: number;
+  outcome: string;
+  jaeger_url: string | null;
+}
+
+export interface ExemplarsAnswer {
+  exemplars: Exemplar[];
+}
+
+export interface HeatmapAnswer {
+  step_s: number;
+  bounds_ms: number[];
+  columns: { t: number; counts: number[]; timeout: number; failed: number }[];
+}
+
+export interface UnmappedAnswer {
+  peers: { peer: string; count: number; services: string[]; rule: string }[];
 }
 
 export interface Destination {

@@ -2,6 +2,7 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Provider } from "../api/types";
 import type { FeedState } from "../live/feed";
+import { count } from "../ui/format";
 import { isBad, meaning } from "../ui/verdict";
 import { go, tracePath } from "../ui/router";
 import { ConnectingState, EmptyState, ErrorState } from "./Empty";
@@ -9,6 +10,8 @@ import { matches, tabTitle } from "./fleet";
 import { HealthLine, StaleNote, Summary, TopBar } from "./Header";
 import { useBoardKeys } from "./keys";
 import { Order, type SortKey } from "./order";
+import { OurSide } from "./OurSide";
+import { pinnedFirst, usePins } from "./pins";
 import { Row } from "./Row";
 
 /** Rows stay put this long after the pointer or a key moved among them: nobody clicks a row that just slid away. */
@@ -54,14 +57,15 @@ export function Board({ state }: { state: FeedState }) {
   const box = useRef<HTMLInputElement>(null);
   const table = useRef<HTMLTableElement>(null);
   const touch = () => (touchedAt.current = performance.now());
-  useBoardKeys(box, table, touch);
+  const [pins, togglePin] = usePins();
+  useBoardKeys(box, table, touch, togglePin);
 
   const { answer, phase } = state;
   const arranged = useMemo(
     () => order.current.arrange(answer?.providers ?? [], sort, performance.now() - touchedAt.current < HOLD_MS),
     [answer, sort],
   );
-  const rows = arranged.filter((provider) => matches(provider, filter) && (only === null || provider.verdict === only));
+  const rows = pinnedFirst(arranged, pins).filter((provider) => matches(provider, filter) && (only === null || provider.verdict === only));
   const now = Math.floor(Date.parse(answer?.at ?? "") / 1000);
 
   useEffect(() => {
@@ -96,6 +100,7 @@ export function Board({ state }: { state: FeedState }) {
       </TopBar>
       <main>
         <StaleNote state={state} />
+        <OurSide news={state.news} />
         {answer && answer.providers.length > 0 && <Summary providers={answer.providers} only={only} onOnly={setOnly} />}
         <HealthLine />
         {answer && answer.providers.length > 0 && (
@@ -110,10 +115,11 @@ export function Board({ state }: { state: FeedState }) {
               </thead>
               <tbody role="rowgroup">
                 {rows.map((provider) => (
-                  <Row key={provider.name} provider={provider} now={now} />
+                  <Row key={provider.name} provider={provider} now={now} pinned={pins.has(provider.name)} onPin={togglePin} />
                 ))}
               </tbody>
             </table>
+            <FlightHint providers={answer.providers} />
             {rows.length === 0 && <p class="nothing">No provider matches. Esc clears the filter.</p>}
           </>
         )}
@@ -123,6 +129,14 @@ export function Board({ state }: { state: FeedState }) {
       </main>
     </>
   );
+}
+
+/** Without calls in flight a hang looks like calm, until its timeouts: that must be known before it is needed. */
+function FlightHint({ providers }: { providers: readonly Provider[] }) {
+  const without = providers.filter(({ in_flight }) => in_flight === null).length;
+  if (without === 0) return null;
+  const whose = without === providers.length ? "No in-flight data" : `No in-flight data of ${count(without)} ${without === 1 ? "provider" : "providers"}`;
+  return <p class="faint hint flight-hint">{whose}: hangs are seen only after the timeout of the caller.</p>;
 }
 
 interface HeadProps extends Column {

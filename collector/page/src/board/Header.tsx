@@ -1,16 +1,17 @@
 /** What is true of the whole fleet, and whether the daemon that says so is well. */
+import type { ComponentChildren } from "preact";
 import type { Provider } from "../api/types";
 import { type FeedState } from "../live/feed";
-import { useNow, useStats } from "../live/hooks";
+import { useFiring, useNow, useStats } from "../live/hooks";
 import { clock, count, elapsed, rate, share } from "../ui/format";
-import { Link } from "../ui/router";
+import { Link, useRoute } from "../ui/router";
 import { Shape } from "../ui/Shape";
 import { toggleTheme } from "../ui/theme";
 import { meaning } from "../ui/verdict";
 import { fleet } from "./fleet";
 import { health } from "./health";
 
-export function TopBar({ state, children }: { state: FeedState; children?: preact.ComponentChildren }) {
+export function TopBar({ state, children }: { state: FeedState; children?: ComponentChildren }) {
   return (
     <header class="top">
       <Link to="/" class="brand" title="The board">
@@ -20,6 +21,7 @@ export function TopBar({ state, children }: { state: FeedState; children?: preac
         </svg>
         spanmill
       </Link>
+      <Nav news={state.news} />
       {children}
       <div class="right">
         <LiveMark state={state} />
@@ -37,6 +39,25 @@ export function TopBar({ state, children }: { state: FeedState; children?: preac
         </button>
       </div>
     </header>
+  );
+}
+
+function Nav({ news }: { news: number }) {
+  const firing = useFiring(news).filter(({ muted }) => !muted).length;
+  const here = useRoute().view;
+  const places: [string, string, ComponentChildren][] = [
+    ["board", "/", "Board"],
+    ["incidents", "/incidents", <>Incidents {firing > 0 && <b title={`${firing} firing`}>{firing}</b>}</>],
+    ["unmapped", "/unmapped", "Unmapped"],
+  ];
+  return (
+    <nav aria-label="Views">
+      {places.map(([view, to, label]) => (
+        <Link key={view} to={to} {...(here === view ? { "aria-current": "page" } : {})}>
+          {label}
+        </Link>
+      ))}
+    </nav>
   );
 }
 

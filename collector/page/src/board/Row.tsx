@@ -6,13 +6,15 @@ import { declineRatio } from "../live/ratio";
 import { conversionShare, duration, elapsed, NOTHING, rate, share, times } from "../ui/format";
 import { Link, providerPath } from "../ui/router";
 import { Shape } from "../ui/Shape";
-import { isBad, meaning } from "../ui/verdict";
+import { isBad, meaning, scopeText } from "../ui/verdict";
 import { Spark } from "./Spark";
 
 interface RowProps {
   provider: Provider;
   /** The daemon's clock, unix seconds: ages are counted by it, since ours may be wrong. */
   now: number;
+  pinned: boolean;
+  onPin: (name: string) => void;
 }
 
 /** Rows near the edge of sight are drawn too, so that scrolling meets no blank ones. */
@@ -37,10 +39,15 @@ export class Row extends Component<RowProps, { seen: boolean }> {
   }
 
   override shouldComponentUpdate(next: RowProps, state: { seen: boolean }) {
-    return state.seen || this.state.seen || next.provider.verdict !== this.props.provider.verdict;
+    return state.seen || this.state.seen || this.changed(next);
   }
 
-  override render({ provider, now }: RowProps) {
+  private changed({ provider, pinned }: RowProps): boolean {
+    const { verdict, muted } = this.props.provider;
+    return provider.verdict !== verdict || provider.muted !== muted || pinned !== this.props.pinned;
+  }
+
+  override render({ provider, now, pinned, onPin }: RowProps) {
     const { name, verdict, baseline } = provider;
     const { seen } = this.state;
     if (seen) histories.want(name);
@@ -59,6 +66,18 @@ export class Row extends Component<RowProps, { seen: boolean }> {
             {name}
           </Link>
           {provider.muted && <span class="tag">muted</span>}
+          <button
+            type="button"
+            class="pin"
+            aria-pressed={pinned}
+            aria-label={`Keep ${name} on top`}
+            title="Keep on top (p)"
+            onClick={() => onPin(name)}
+          >
+            <svg viewBox="0 0 16 16" aria-hidden="true">
+              <path d="M5 2h6l-1 5 2 2.5H4L6 7zM8 9.5V14" class={pinned ? "filled drawn" : "drawn"} />
+            </svg>
+          </button>
         </th>
         <VerdictCell provider={provider} now={now} />
         <td role="cell" class="c-calls num" data-label="calls/s">
@@ -91,11 +110,7 @@ export class Row extends Component<RowProps, { seen: boolean }> {
   }
 }
 
-function scopeText(scope: string): string {
-  return scope === "everyone" ? "for everyone" : `only ${scope.replace(":", " ")}`;
-}
-
-function VerdictCell({ provider: { verdict, since, muted }, now }: RowProps) {
+function VerdictCell({ provider: { verdict, since, muted }, now }: { provider: Provider; now: number }) {
   const { label, sentence } = meaning(verdict);
   const started = since === null ? Number.NaN : Date.parse(since);
   const calm = !isBad(verdict) || muted;

@@ -1,8 +1,9 @@
 /** Ten minutes of one provider in one glance: p95 as a line, failures as bars from below, normal as a dashed line. */
-import { useEffect, useRef } from "preact/hooks";
+import { useRef } from "preact/hooks";
 import uPlot from "uplot";
 import { type Point, SPAN_S } from "../live/history";
-import { onTheme, token } from "../ui/theme";
+import { usePlot } from "../ui/plot";
+import { token } from "../ui/theme";
 
 const HEIGHT = 34;
 /** Below this the failure bars would be a flicker of single calls at the edge of sight. */
@@ -71,36 +72,17 @@ function options(width: number, normal: { value: number | null }): uPlot.Options
 }
 
 export function Spark({ points, now, normal }: SparkProps) {
-  const box = useRef<HTMLDivElement>(null);
-  const plot = useRef<uPlot | null>(null);
   const normalNow = useRef({ value: normal });
   normalNow.current.value = normal;
-
-  useEffect(() => {
-    const element = box.current;
-    if (!element) return;
-    const made = new uPlot(options(element.clientWidth || 1, normalNow.current), [[], [], []], element);
-    plot.current = made;
-    const resized = new ResizeObserver(() => made.setSize({ width: element.clientWidth || 1, height: HEIGHT }));
-    resized.observe(element);
-    const forget = onTheme(() => made.redraw());
-    return () => {
-      resized.disconnect();
-      forget();
-      made.destroy();
-      plot.current = null;
-    };
-  }, []);
-
-  useEffect(() => {
-    const made = plot.current;
-    if (!made) return;
-    made.batch(() => {
-      made.setData(columns(points), false);
-      made.setScale("x", { min: now - SPAN_S, max: now });
-      made.setScale("ms", { min: 0, max: top(points, normal) });
-    });
+  const box = usePlot({
+    height: HEIGHT,
+    options: (width) => options(width, normalNow.current),
+    update: (plot) =>
+      plot.batch(() => {
+        plot.setData(columns(points), false);
+        plot.setScale("x", { min: now - SPAN_S, max: now });
+        plot.setScale("ms", { min: 0, max: top(points, normal) });
+      }),
   });
-
   return <div class="spark" ref={box} aria-hidden="true" />;
 }

@@ -1,4 +1,4 @@
-/** The keyboard: / filters, Esc clears, arrows or j and k walk the rows, Enter opens one (it is a link), t switches the theme. */
+/** The keyboard: / filters, Esc clears, arrows or j and k walk the rows, Enter opens one (it is a link), p pins it, t switches the theme. */
 import type { RefObject } from "preact";
 import { useEffect } from "preact/hooks";
 import { toggleTheme } from "../ui/theme";
@@ -11,10 +11,16 @@ function walk(table: HTMLElement | null, step: 1 | -1): void {
   next?.closest("tr")?.scrollIntoView({ block: "nearest" });
 }
 
+function focused(table: HTMLElement | null): string {
+  const row = document.activeElement?.closest<HTMLElement>("tr[data-provider]");
+  return row && table?.contains(row) ? (row.dataset["provider"] ?? "") : "";
+}
+
 export function useBoardKeys(
   box: RefObject<HTMLInputElement | null>,
   table: RefObject<HTMLElement | null>,
   touch: () => void,
+  togglePin: (name: string) => void,
 ): void {
   useEffect(() => {
     const pressed = (event: KeyboardEvent) => {
@@ -29,6 +35,7 @@ export function useBoardKeys(
             ArrowUp: () => walk(table.current, -1),
             j: () => walk(table.current, 1),
             k: () => walk(table.current, -1),
+            p: () => togglePin(focused(table.current)),
             t: toggleTheme,
           };
       const action = Object.hasOwn(actions, event.key) ? actions[event.key] : undefined;

@@ -4,15 +4,15 @@ import { Feed, REPLACE_AFTER_MS, retryDelayMs, STALE_AFTER_MS } from "./feed";
 class FakeSource {
   onerror: ((event: Event) => void) | null = null;
   closed = false;
-  private listener: (event: MessageEvent<string>) => void = () => {};
+  private readonly listeners = new Map<string, (event: MessageEvent<string>) => void>();
   addEventListener(type: string, listener: (event: MessageEvent<string>) => void) {
-    if (type === "providers") this.listener = listener;
+    this.listeners.set(type, listener);
   }
   close() {
     this.closed = true;
   }
-  send(data: unknown) {
-    this.listener({ data: typeof data === "string" ? data : JSON.stringify(data) } as MessageEvent<string>);
+  send(data: unknown, type = "providers") {
+    this.listeners.get(type)?.({ data: typeof data === "string" ? data : JSON.stringify(data) } as MessageEvent<string>);
   }
   fail() {
     this.onerror?.({} as Event);
@@ -99,6 +99,17 @@ describe("the live feed", () => {
     now += REPLACE_AFTER_MS;
     sources[0]?.send(answer("c"));
     expect(feed.state.gaps).toBe(1);
+  });
+
+  it("counts alerts and notes, and a gap too, since some may have come in it", () => {
+    sources[0]?.send(answer("a"));
+    sources[0]?.send({}, "alert");
+    sources[0]?.send({}, "annotation");
+    sources[0]?.send({}, "verdict");
+    expect(feed.state.news).toBe(2);
+    now += REPLACE_AFTER_MS;
+    sources[0]?.send(answer("b"));
+    expect(feed.state).toMatchObject({ gaps: 1, news: 3 });
   });
 
   it("ignores what is not an answer, and events of a connection already replaced", () => {

@@ -14,12 +14,16 @@ export interface FeedState {
   heardAt: number | null;
   /** Counts every reconnect after a gap, so that histories know to fill it. */
   gaps: number;
+  /** Counts alerts and notes as they come: lists of them are then asked for anew. */
+  news: number;
 }
 
 /** The daemon sends each second; three missed ones are no accident. */
 export const STALE_AFTER_MS = 3_500;
 /** A half-open connection (laptop woke, NAT forgot) never reports an error: after this long it is replaced. */
 export const REPLACE_AFTER_MS = 10_000;
+/** Events that change a list rather than the board. */
+const NEWS = ["alert", "annotation"] as const;
 /** Quick first retry, then slower, so that a restarting daemon is not met by every open page at once. */
 export const retryDelayMs = (attempt: number, random: number) => Math.min(15_000, 500 * 2 ** attempt) * (0.75 + random / 2);
 
@@ -38,7 +42,7 @@ export interface World {
 }
 
 export class Feed {
-  private current: FeedState = { phase: "connecting", answer: null, heardAt: null, gaps: 0 };
+  private current: FeedState = { phase: "connecting", answer: null, heardAt: null, gaps: 0, news: 0 };
   private source: Source | null = null;
   private openedAt = 0;
   private attempt = 0;
@@ -66,6 +70,11 @@ export class Feed {
     source.addEventListener("providers", (event) => {
       if (source === this.source) this.hear(event.data);
     });
+    for (const kind of NEWS) {
+      source.addEventListener(kind, () => {
+        if (source === this.source) this.set({ news: this.current.news + 1 });
+      });
+    }
     source.onerror = () => {
       if (source === this.source) this.lose();
     };
@@ -95,7 +104,7 @@ export class Feed {
     const heardAt = this.world.now();
     const gap = this.current.heardAt !== null && heardAt - this.current.heardAt >= REPLACE_AFTER_MS;
     this.attempt = 0;
-    this.set({ phase: "live", answer, heardAt, gaps: this.current.gaps + (gap ? 1 : 0) });
+    this.set({ phase: "live", answer, heardAt, gaps: this.current.gaps + (gap ? 1 : 0), news: this.current.news + (gap ? 1 : 0) });
   }
 
   private lose(): void {

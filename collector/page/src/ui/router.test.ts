@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseRoute, providerPath, tracePath } from "./router";
+import { incidentPath, parseRoute, providerPath, tracePath } from "./router";
 
 describe("addresses", () => {
   it("name a view, and survive the characters that providers may have", () => {
@@ -7,6 +7,12 @@ describe("addresses", () => {
     for (const name of ["sberbank", "bank@staging", "a/b", "100%", "<b>"]) {
       expect(parseRoute(providerPath(name))).toEqual({ view: "provider", name });
     }
+  });
+
+  it("name the lists, and an incident in one of them", () => {
+    expect(parseRoute("/incidents")).toEqual({ view: "incidents" });
+    expect(parseRoute("/unmapped/")).toEqual({ view: "unmapped" });
+    expect(incidentPath("01J&x")).toBe("/incidents?id=01J%26x");
   });
 
   it("take a trace id in either case, and nothing else for one", () => {

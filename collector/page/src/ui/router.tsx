@@ -2,7 +2,10 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 
-export type Route = { view: "board" } | { view: "provider"; name: string } | { view: "trace"; id: string } | { view: "nothing" };
+export type Route =
+  | { view: "board" | "incidents" | "unmapped" | "nothing" }
+  | { view: "provider"; name: string }
+  | { view: "trace"; id: string };
 
 function decoded(part: string): string | null {
   try {
@@ -14,6 +17,8 @@ function decoded(part: string): string | null {
 
 export function parseRoute(path: string): Route {
   if (path === "/" || path === "/index.html") return { view: "board" };
+  const [, list] = /^\/(incidents|unmapped)\/?$/.exec(path) ?? [];
+  if (list === "incidents" || list === "unmapped") return { view: list };
   const [, view, value] = /^\/([pt])\/([^/]+)\/?$/.exec(path) ?? [];
   const name = value === undefined ? null : decoded(value);
   if (name && view === "p") return { view: "provider", name };
@@ -23,6 +28,9 @@ export function parseRoute(path: string): Route {
 
 export const providerPath = (name: string) => `/p/${encodeURIComponent(name)}`;
 export const tracePath = (id: string) => `/t/${encodeURIComponent(id)}`;
+
+/** The permalink of one incident. */
+export const incidentPath = (id: string) => `/incidents?id=${encodeURIComponent(id)}`;
 
 export function go(path: string): void {
   history.pushState(null, "", path);
@@ -40,8 +48,27 @@ export function useRoute(): Route {
   return parseRoute(path);
 }
 
+/** What stands behind the `?`, and how to change some of it: choices that a copied address should carry. */
+export function useQuery(): [URLSearchParams, (change: Record<string, string | null>) => void] {
+  const [search, setSearch] = useState(location.search);
+  useEffect(() => {
+    const changed = () => setSearch(location.search);
+    addEventListener("popstate", changed);
+    return () => removeEventListener("popstate", changed);
+  }, []);
+  const change = (some: Record<string, string | null>) => {
+    const next = new URLSearchParams(location.search);
+    for (const [key, value] of Object.entries(some)) value === null ? next.delete(key) : next.set(key, value);
+    const text = next.toString();
+    history.replaceState(null, "", location.pathname + (text && `?${text}`));
+    dispatchEvent(new PopStateEvent("popstate"));
+  };
+  return [new URLSearchParams(search), change];
+}
+
 interface LinkProps {
   to: string;
+  "aria-current"?: "page";
   class?: string;
   title?: string;
   children: ComponentChildren;

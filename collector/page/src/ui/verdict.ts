@@ -75,3 +75,13 @@ export function meaning(verdict: string): VerdictMeaning {
 export function isBad(verdict: string): boolean {
   return meaning(verdict).rank < VERDICTS.unknown.rank;
 }
+
+/** The provider of the one alert that stands for many at once: then it is most likely us. */
+export const EVERYBODY = "*";
+
+/** `host:h7` as "only host h7". */
+export function scopeText(scope: string): string {
+  if (scope === "everyone") return "for everyone";
+  if (scope === "our_side") return "most likely our side";
+  return `only ${scope.replace(":", " ")}`;
+}

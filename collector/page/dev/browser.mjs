@@ -307,7 +307,10 @@ await claim(
     const one = row(page, "tinkoff-acquiring");
     await one.getByRole("button", { name: "Mute" }).click();
     assert.equal(await one.getByLabel("Token").count(), 0);
-    await one.getByLabel("By").fill("anna");
+    await one.getByLabel("By").focus();
+    const drawn = await page.textContent("[data-phase] time");
+    await until(page, (drawn) => document.querySelector("[data-phase] time").textContent !== drawn, drawn);
+    await page.keyboard.type("anna");
     await one.getByRole("button", { name: "Mute" }).click();
     await one.getByLabel("Token").fill("wrong");
     await one.getByRole("button", { name: "Mute" }).click();

@@ -76,11 +76,11 @@ export function Mute({ provider, muted, onDone }: MuteProps) {
       )}
       <label>
         Reason
-        <input name="reason" maxLength={200} placeholder={muted ? "it is well again" : "maintenance"} />
+        <input name="reason" maxLength={200} required={!muted} placeholder={muted ? "it is well again" : "maintenance"} />
       </label>
       <label>
         By
-        <input name="by" maxLength={64} autocomplete="username" placeholder="your name" />
+        <input name="by" maxLength={64} required autocomplete="username" placeholder="your name" />
       </label>
       {refused && (
         <label>

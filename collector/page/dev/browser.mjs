@@ -307,7 +307,11 @@ await claim(
     const one = row(page, "tinkoff-acquiring");
     await one.getByRole("button", { name: "Mute" }).click();
     assert.equal(await one.getByLabel("Token").count(), 0);
-    await one.getByLabel("By").fill("anna");
+    await one.getByLabel("By").focus();
+    const drawn = await page.textContent("[data-phase] time");
+    await until(page, (drawn) => document.querySelector("[data-phase] time").textContent !== drawn, drawn);
+    await page.keyboard.type("anna");
+    await one.getByLabel("Reason").fill("maintenance");
     await one.getByRole("button", { name: "Mute" }).click();
     await one.getByLabel("Token").fill("wrong");
     await one.getByRole("button", { name: "Mute" }).click();
@@ -316,6 +320,7 @@ await claim(
     await one.getByLabel("Token").fill("secret");
     await page.keyboard.press("Enter");
     await one.getByRole("button", { name: "Unmute" }).click();
+    await one.getByLabel("By").fill("anna");
     await one.getByRole("button", { name: "Unmute" }).click();
     await one.getByRole("button", { name: /^Mute/ }).waitFor();
   },

@@ -340,6 +340,7 @@ async function mute(request, response, name, muted, token) {
   if (token && !given) return json(response, 401, { error: "a token is needed", hint: "authorization: Bearer TOKEN" });
   if (token && given !== `Bearer ${token}`) return json(response, 403, { error: "this token may not write", hint: null });
   const { for: span, reason, by } = await body(request);
+  if (!reason || !by) return json(response, 400, { error: "reason or by is empty", hint: "say something" });
   if (span === "1s") muted.delete(name);
   else muted.add(name);
   return json(response, 200, { provider: name, since: when(born), until: when(born + 3600), reason, by });

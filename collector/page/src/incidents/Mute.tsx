@@ -1,5 +1,5 @@
 /** A provider's mute button: for how long, why and who, then a token where the daemon wants one. */
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, postJson, takeToken } from "../api/get";
 
 const SPANS: [string, string][] = [
@@ -24,6 +24,12 @@ export function Mute({ provider, muted, onDone }: MuteProps) {
   const [error, setError] = useState<ApiError | null>(null);
   const [busy, setBusy] = useState(false);
   const refused = error?.status === 401 || error?.status === 403;
+
+  const form = useRef<HTMLFormElement>(null);
+  // Once, when there is something new to fill in: the view is drawn anew each second, and must not take the cursor away.
+  useEffect(() => {
+    form.current?.querySelector<HTMLElement>(refused ? "[name=token]" : "[name]")?.focus();
+  }, [open, refused]);
 
   const send = async (event: SubmitEvent) => {
     event.preventDefault();
@@ -55,11 +61,11 @@ export function Mute({ provider, muted, onDone }: MuteProps) {
     );
   }
   return (
-    <form class="mute" onSubmit={send} onKeyDown={(event) => event.key === "Escape" && setOpen(false)}>
+    <form ref={form} class="mute" onSubmit={send} onKeyDown={(event) => event.key === "Escape" && setOpen(false)}>
       {!muted && (
         <label>
           Mute for
-          <select name="for" ref={(element) => void (error ?? element?.focus())}>
+          <select name="for">
             {SPANS.map(([value, words]) => (
               <option key={value} value={value} selected={value === "1h"}>
                 {words}
@@ -70,16 +76,16 @@ export function Mute({ provider, muted, onDone }: MuteProps) {
       )}
       <label>
         Reason
-        <input name="reason" maxLength={200} placeholder={muted ? "it is well again" : "maintenance"} />
+        <input name="reason" maxLength={200} required={!muted} placeholder={muted ? "it is well again" : "maintenance"} />
       </label>
       <label>
         By
-        <input name="by" maxLength={64} autocomplete="username" placeholder="your name" />
+        <input name="by" maxLength={64} required autocomplete="username" placeholder="your name" />
       </label>
       {refused && (
         <label>
           Token
-          <input name="token" type="password" autocomplete="off" ref={(element) => void element?.focus()} />
+          <input name="token" type="password" autocomplete="off" />
         </label>
       )}
       <span class="buttons">

@@ -142,7 +142,7 @@ impl<S: Surroundings> Judge<S> {
             match self.detector.restore(one) {
                 Ok(()) => restored += 1,
                 Err(cause) => {
-                    tracing::warn!("the saved baseline of {} is learned anew: {cause}", one.provider)
+                    tracing::warn!("the saved baseline of {} is learned anew: {cause}", one.provider);
                 }
             }
         }

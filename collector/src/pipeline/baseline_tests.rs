@@ -38,9 +38,8 @@ fn call(http: SocketAddr, clock: &Clock) {
     let (end, begin) = (clock.unix_ns(), clock.unix_ns() - 100_000_000);
     let body = format!(
         r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"traceId":"00112233445566778899aabbccddeeff",
-        "spanId":"{:016x}","name":"name-8","kind":3,"startTimeUnixNano":"{begin}","endTimeUnixNano":"{end}",
-        "attributes":[{{"key":"server.address","value":{{"stringValue":"api.bank.example"}}}}]}}]}}]}}]}}"#,
-        end
+        "spanId":"{end:016x}","name":"name-8","kind":3,"startTimeUnixNano":"{begin}","endTimeUnixNano":"{end}",
+        "attributes":[{{"key":"server.address","value":{{"stringValue":"api.bank.example"}}}}]}}]}}]}}]}}"#
     );
     let mut connection = TcpStream::connect(http).unwrap();
     let head = "POST /v1/traces HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nconnection: close";

@@ -1,5 +1,6 @@
 //! `Spanmill\Tracer`: spans, the current one, and the extension's counters.
 
+#![allow(clippy::needless_pass_by_value)] // a callable is an argument by value or none
 #![allow(elided_lifetimes_in_paths)] // the macro writes the type of an argument again, with its lifetime
 
 use ext_php_rs::boxed::ZBox;

@@ -56,10 +56,10 @@ pub fn begin(place: Place, method: &str, target: &Target<'_>) -> Number {
         let name = known(method);
         let number = session.start(place, |recorder, parent| recorder.start(name, Kind::Client, parent));
         session.peer(number, target.host, target.port);
-        if let Some(record) = session.record(number) {
-            if !hosts.bare.matches(target.host) {
-                record.tag("url.full", target.url);
-            }
+        if let Some(record) = session.record(number)
+            && !hosts.bare.matches(target.host)
+        {
+            record.tag("url.full", target.url);
         }
         number
     })

@@ -46,7 +46,7 @@ impl Around for DoRequest {
         let error = has_failed.then(|| word(&fault));
         session::with(|session| {
             session.end(number, |record| {
-                Reply { method: "POST", error, message: &fault, ..Reply::default() }.write(record)
+                Reply { method: "POST", error, message: &fault, ..Reply::default() }.write(record);
             });
         });
     }

@@ -263,7 +263,7 @@ unsafe fn opened_one(stream: *mut ffi::php_stream, alone: Number) {
     let status = unsafe { stream.as_ref() }.map(|stream| {
         let lines = stream.wrapperdata.array().into_iter().flat_map(ZendHashTable::values);
         // The last status line counts: those before it were redirects.
-        lines.filter_map(Zval::str).filter(|line| line.starts_with("HTTP/")).last().map_or(0, status_in)
+        lines.filter_map(Zval::str).rfind(|line| line.starts_with("HTTP/")).map_or(0, status_in)
     });
     STATUS.set(status.unwrap_or_default());
     if alone > 0 {

@@ -2,11 +2,7 @@
 // What the extension costs code that it does not hook, and what it costs a hooked curl_exec(), which fails here at
 // connecting to a closed port. Run with and without it by `php-ext/benches/run`.
 
-function cpu_ns(): float
-{
-    $usage = getrusage();
-    return ($usage['ru_utime.tv_sec'] + $usage['ru_stime.tv_sec']) * 1e9 + ($usage['ru_utime.tv_usec'] + $usage['ru_stime.tv_usec']) * 1e3;
-}
+require __DIR__ . '/measure.php';
 
 function nothing(int $i): int
 {
@@ -31,11 +27,5 @@ $cases = [
     'curl_exec' => [5_000, function (int $calls) use ($curl) { for ($i = 0; $i < $calls; $i++) { curl_exec($curl); } }],
 ];
 foreach ($cases as $name => [$calls, $work]) {
-    $best = INF;
-    for ($round = 0; $round < 9; $round++) {
-        $before = cpu_ns();
-        $work($calls);
-        $best = min($best, (cpu_ns() - $before) / $calls);
-    }
-    printf("%s\t%.1f\n", $name, $best);
+    printf("%s\t%.1f\n", $name, cost($work, $calls));
 }

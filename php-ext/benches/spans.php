@@ -1,23 +1,7 @@
 <?php
 // What a span costs: start, three tags, end, encoded and masked. Run by `php-ext/benches/run`.
 
-function cpu_ns(): float
-{
-    $usage = getrusage();
-    return ($usage['ru_utime.tv_sec'] + $usage['ru_stime.tv_sec']) * 1e9 + ($usage['ru_utime.tv_usec'] + $usage['ru_stime.tv_usec']) * 1e3;
-}
-
-/** The least of some rounds, in nanoseconds of CPU a call. */
-function cost(callable $work, int $calls = 200_000, int $rounds = 9): float
-{
-    $best = INF;
-    for ($round = 0; $round < $rounds; $round++) {
-        $before = cpu_ns();
-        $work($calls);
-        $best = min($best, (cpu_ns() - $before) / $calls);
-    }
-    return $best;
-}
+require __DIR__ . '/measure.php';
 
 /** What pure PHP would do: an object with an id and tags, not encoded, not masked. */
 final class PlainSpan
@@ -75,5 +59,5 @@ if (extension_loaded('spanmill')) {
     ];
 }
 foreach ($cases as $name => $work) {
-    printf("%-64s %7.0f ns\n", $name, cost($work));
+    printf("%-64s %7.0f ns\n", $name, cost($work, 200_000));
 }
